@@ -1,0 +1,468 @@
+"""BladesEncoder: photographs in, features of unit length out."""
+
+import copy
+import os
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from joblib import effective_n_jobs
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from ._cache import cache_for, key_of
+from ._device import PRECISIONS, resolve_device, resolve_precision
+from ._features import holdout, photograph_rows
+from ._sklearn import Interval, StrOptions, _fit_context
+from .errors import PhotoError
+from .photos.crops import Crops, CropSettings
+from .photos.records import photo_list, read_photos
+from .pretext.bilevel import TaskWeights
+from .pretext.diagnostics import score_tasks
+from .pretext.embedding import JointEmbedding
+from .pretext.inference import embed
+from .pretext.pretrain import Pretrained, pretrain
+from .pretext.tasks import TaskSet, default_tasks
+from .pretext.views import ViewDataset
+
+# Parameters that say how to compute, not what: a checkpoint does not depend on them.
+_HOW = {"n_jobs", "verbose", "memory", "device", "checkpoint_dir", "random_state"}
+
+
+class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Learn features of photographic faces from camera metadata and face manipulations.
+
+    ``fit`` pretrains two towers on photographs alone, weighing the pretext tasks by how much each
+    helps to tell an untouched face from a manipulated one (METHOD 5). ``transform`` embeds faces.
+
+    Parameters
+    ----------
+    architecture : str, default="blades-tiny"
+        ``"blades-tiny"`` (96 px, 128 features, trains on a laptop), ``"blades-rn50"`` (the
+        paper's: 224 px, 768 features) or any architecture of open_clip.
+    pretrained : str, default=None
+        Weights to start from: a tag of open_clip for the architecture, or a local file (also the
+        authors' checkpoints, with ``"blades-rn50"``). Nothing is downloaded unless named here.
+    tasks : {"default", "zou25"} or list of PretextTask, default="default"
+        ``"default"``: nine EXIF tags and two face tasks. ``"zou25"``: the predecessor as
+        published, four ordinal tags and coarse manipulation *with weights fixed at 1*, whatever
+        ``task_weighting`` says; for other weights pass ``default_tasks("zou25")``.
+    primary_task : str, default="manipulated"
+        The task whose loss on held-out photographs the weights serve.
+    task_weighting : {"bilevel", "bilevel-free", "equal"} or dict, default="bilevel"
+        Learned on the simplex; learned freely, as published; all 1; or fixed by task name.
+    outer_fraction : float, default=0.1
+        Share of the photographs (of the groups, if given) held out for the weights.
+    outer_interval : int, default=1
+        Learn the weights at every so many steps.
+    paired_views : bool, default=True
+        Put an untouched and a manipulated view of each photograph into the same batch.
+    resampled_views : bool, default=True
+        Send untouched views through the same interpolation as manipulated ones. False only to
+        see the shortcut that this closes.
+    exif_fraction : float, default=0.25
+        Largest share of photographs with EXIF in a batch; it does not bind where all have EXIF.
+    face_locator : str, dict or callable, default="haar"
+        ``"haar"`` (needs the extra ``faces``), ``"whole"`` for face crops, ``"yunet:/path.onnx"``,
+        a ``{path: Face or box}`` table, or a callable from a PIL image to faces.
+    face_margin : float, default=1.3
+        Side of the crop over the face box.
+    image_size : int, default=None
+        Side of the image tower's input in pixels; the architecture's own by default.
+    photographic_label : default=1
+        The value of ``y`` that marks photographs.
+    max_epochs : int, default=20
+        0 takes the weights as they are: frozen CLIP features, say, or a random-init baseline.
+    batch_size : int, default=48
+        Views per training step.
+    lr, weight_lr : "auto" or float, default="auto"
+        Rates of the towers and of the task weights; see `sklearn_blades.pretext.rates`.
+    weight_decay : float, default=1e-3
+    freeze_text : bool, default=False
+        Keep the text tower as it is.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the towers; ``"auto"`` is float32. It is part of the model: a mixture fitted on
+        features of one precision does not hold for the other.
+    memory : str, default=None
+        Folder in which to keep crops and features; by default they are kept in memory.
+    checkpoint_dir : str, default=None
+        Folder for a checkpoint after each epoch; an interrupted ``fit`` goes on from it.
+    on_error : {"raise", "nan"}, default="raise"
+        For photographs that cannot be used: raise, or leave them out of ``fit`` with a warning
+        and give NaN rows in ``transform``.
+    n_jobs : int, default=None
+        Threads for decoding and worker processes for training views. Results do not depend on it.
+    device : str, default="auto"
+        ``"cpu"``, ``"cuda"`` ...; resolved when used.
+    random_state : int, RandomState or None, default=None
+    verbose : int, default=0
+
+    Attributes
+    ----------
+    embedding_ : JointEmbedding
+        The fitted towers, on the CPU.
+    tasks_ : TaskSet
+        The tasks that these photographs could teach, with their vocabularies.
+    task_weights_ : dict of str to float
+    history_ : list of dict
+        Per epoch: ``losses`` and ``weights`` by task, ``outer_loss``, ``train_loss``, ``lr``.
+    n_iter_ : int
+        Epochs run.
+    lr_, weight_lr_ : float
+        The rates used.
+    n_features_out_ : int
+    precision_ : str
+    preprocessing_ : Preprocessing
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn_blades import BladesEncoder
+    >>> from sklearn_blades.datasets import make_photos
+    >>> paths = make_photos(8, tempfile.mkdtemp(), random_state=0)
+    >>> encoder = BladesEncoder(face_locator="whole", max_epochs=1, random_state=0)
+    >>> encoder.fit_transform(paths).shape
+    (8, 128)
+    """
+
+    _parameter_constraints = {
+        "architecture": [str],
+        "pretrained": [str, os.PathLike, None],
+        "tasks": [StrOptions({"default", "zou25"}), list, tuple],
+        "primary_task": [str],
+        "task_weighting": [StrOptions({"bilevel", "bilevel-free", "equal"}), dict],
+        "outer_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "outer_interval": [Interval(Integral, 1, None, closed="left")],
+        "paired_views": ["boolean"],
+        "resampled_views": ["boolean"],
+        "exif_fraction": [Interval(Real, 0, 1, closed="right")],
+        "face_locator": [str, dict, callable],
+        "face_margin": [Interval(Real, 1, None, closed="left")],
+        "image_size": [Interval(Integral, 1, None, closed="left"), None],
+        "max_epochs": [Interval(Integral, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "lr": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "weight_lr": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "freeze_text": ["boolean"],
+        "precision": [StrOptions({"auto", *PRECISIONS})],
+        "memory": [str, os.PathLike, None],
+        "checkpoint_dir": [str, os.PathLike, None],
+        "on_error": [StrOptions({"raise", "nan"})],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        architecture="blades-tiny",
+        *,
+        pretrained=None,
+        tasks="default",
+        primary_task="manipulated",
+        task_weighting="bilevel",
+        outer_fraction=0.1,
+        outer_interval=1,
+        paired_views=True,
+        resampled_views=True,
+        exif_fraction=0.25,
+        face_locator="haar",
+        face_margin=1.3,
+        image_size=None,
+        photographic_label=1,
+        max_epochs=20,
+        batch_size=48,
+        lr="auto",
+        weight_lr="auto",
+        weight_decay=1e-3,
+        freeze_text=False,
+        precision="auto",
+        memory=None,
+        checkpoint_dir=None,
+        on_error="raise",
+        n_jobs=None,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.architecture = architecture
+        self.pretrained = pretrained
+        self.tasks = tasks
+        self.primary_task = primary_task
+        self.task_weighting = task_weighting
+        self.outer_fraction = outer_fraction
+        self.outer_interval = outer_interval
+        self.paired_views = paired_views
+        self.resampled_views = resampled_views
+        self.exif_fraction = exif_fraction
+        self.face_locator = face_locator
+        self.face_margin = face_margin
+        self.image_size = image_size
+        self.photographic_label = photographic_label
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.weight_lr = weight_lr
+        self.weight_decay = weight_decay
+        self.freeze_text = freeze_text
+        self.precision = precision
+        self.memory = memory
+        self.checkpoint_dir = checkpoint_dir
+        self.on_error = on_error
+        self.n_jobs = n_jobs
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, groups=None):
+        """Learn from photographs.
+
+        Parameters
+        ----------
+        X : list, array or Series of paths, or of PhotoRecord
+        y : array-like, default=None
+            Without it all rows are photographs; with it only rows equal to
+            ``photographic_label`` are used.
+        groups : array-like, default=None
+            Person or source of each row: one is on one side only of the outer split.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        PhotoError
+            For a photograph that cannot be used, unless ``on_error="nan"``.
+        ValueError
+            If there are too few photographs, or a parameter makes no sense.
+
+        Warns
+        -----
+        UserWarning
+            For tasks that these photographs cannot teach.
+        """
+        photos, groups = self._photographs(X, y, groups)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        device = resolve_device(self.device)
+        self.precision_ = resolve_precision(self.precision, device)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            embedding = JointEmbedding(
+                self.architecture,
+                pretrained=self.pretrained,
+                image_size=self.image_size,
+                freeze_text=self.freeze_text,
+            )
+            self.preprocessing_ = embedding.preprocessing
+            result = self._pretrain(embedding, photos, groups, seed, device)
+        self.embedding_, self.tasks_, self.task_weights_, self.history_ = result[:4]
+        self.lr_, self.weight_lr_ = result[4:]
+        self.n_iter_ = len(self.history_)
+        self.n_features_out_ = self._n_features_out = self.embedding_.n_features
+        self.digest_ = self.embedding_.digest()
+        return self
+
+    def transform(self, X):
+        """Embed faces.
+
+        Parameters
+        ----------
+        X : list, array or Series of paths, PhotoRecord, PIL images or uint8 arrays (h, w, 3)
+
+        Returns
+        -------
+        ndarray of float32, shape (n_samples, n_features_out_)
+            Rows of unit length, in the order of ``X``; a row depends on its photograph alone.
+        """
+        check_is_fitted(self, "embedding_")
+        device = resolve_device(self.device)
+        return embed(
+            self._embedding_on(device),
+            self._crops(photo_list(X)),
+            digest=self.digest_,
+            device=device,
+            precision=self.precision_,
+            on_error=self.on_error,
+            n_jobs=self.n_jobs,
+        )
+
+    def score_tasks(self, X, *, random_state=0):
+        """How well the pretext tasks are solved on other photographs.
+
+        Parameters
+        ----------
+        X : list, array or Series of paths, or of PhotoRecord
+        random_state : int, default=0
+            Draws the manipulations.
+
+        Returns
+        -------
+        dict of task name to dict
+            See `sklearn_blades.pretext.diagnostics.score_tasks`.
+        """
+        check_is_fitted(self, "embedding_")
+        device = resolve_device(self.device)
+        records = read_photos(X, n_jobs=self.n_jobs)
+        views = self._views(records, self._crops(records), self.tasks_, random_state)
+        embedding = self._embedding_on(device)
+        return score_tasks(embedding, views, device=device, precision=self.precision_)
+
+    # Photographs -----------------------------------------------------------------------------
+
+    def _photographs(self, X, y, groups):
+        """The rows to learn from, and their groups."""
+        photos = photo_list(X)
+        if groups is None:
+            groups = [os.path.realpath(str(getattr(photo, "path", photo))) for photo in photos]
+        groups = column_or_1d(np.asarray(groups, dtype=object).astype(str))
+        lengths = {"y": len(photos if y is None else y), "groups": len(groups)}
+        for name, length in lengths.items():
+            if length != len(photos):
+                raise ValueError(f"{name} has {length} rows, X has {len(photos)}.")
+        if not photos:
+            raise ValueError("X holds no photographs (0 sample(s)); a minimum of 1 is required.")
+        rows = np.flatnonzero(photograph_rows(y, self.photographic_label, len(photos)))
+        return [photos[row] for row in rows], groups[rows]
+
+    def _crops(self, photos):
+        preprocessing = self.preprocessing_
+        settings = CropSettings(
+            self.face_locator,
+            self.face_margin,
+            preprocessing.image_size,
+            preprocessing.antialias,
+        )
+        return Crops(photos, settings, cache_for(self.memory))
+
+    def _usable(self, photos, groups):
+        """Cut every face once; leave out, or refuse, the photographs that have none to give."""
+        results = self._crops(photos).load(n_jobs=self.n_jobs)
+        errors = [result for result in results if isinstance(result, PhotoError)]
+        if errors and self.on_error == "raise":
+            raise errors[0]
+        if errors:
+            warnings.warn(
+                f"{len(errors)} of {len(photos)} photographs cannot be used and are left out of "
+                f"training. First: {errors[0]}",
+                stacklevel=5,
+            )
+        rows = [row for row, result in enumerate(results) if not isinstance(result, PhotoError)]
+        return [photos[row] for row in rows], groups[rows]
+
+    # Learning --------------------------------------------------------------------------------
+
+    def _pretrain(self, embedding, photos, groups, seed, device):
+        named = isinstance(self.tasks, str)
+        tasks = TaskSet(default_tasks(self.tasks) if named else self.tasks)
+        weighting = "equal" if named and self.tasks == "zou25" else self.task_weighting
+        if self.max_epochs == 0:
+            return _as_given(embedding, tasks, weighting)
+        photos, groups = self._usable(photos, groups)
+        records = read_photos(photos, n_jobs=self.n_jobs)
+        tasks = tasks.learn([record.exif for record in records])
+        if self.primary_task not in tasks.names:
+            raise ValueError(
+                f"primary_task={self.primary_task!r} is not among the tasks: "
+                f"{', '.join(tasks.names)}."
+            )
+        embedding.set_prompts(tasks.prompts)
+        inner, outer = self._split(records, groups, tasks, weighting, seed)
+        return pretrain(
+            embedding,
+            tasks,
+            inner,
+            outer,
+            primary=self.primary_task,
+            weighting=weighting,
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            exif_fraction=self.exif_fraction,
+            lr=self.lr,
+            weight_lr=self.weight_lr,
+            outer_interval=self.outer_interval,
+            pretrained=self.pretrained is not None,
+            optimizer__weight_decay=self.weight_decay,
+            precision=self.precision_,
+            n_workers=0 if effective_n_jobs(self.n_jobs) == 1 else effective_n_jobs(self.n_jobs),
+            checkpoint_dir=self.checkpoint_dir,
+            fingerprint=self._fingerprint(photos, groups, seed),
+            device=str(device),
+            verbose=self.verbose,
+        )
+
+    def _split(self, records, groups, tasks, weighting, seed):
+        """Inner and outer views; fixed weights need no outer photographs."""
+        rows = np.arange(len(records)), None
+        if weighting in ("bilevel", "bilevel-free"):
+            if len(set(groups)) < 2:
+                raise ValueError(
+                    f"{len(records)} photograph(s) of {len(set(groups))} file or group: some must "
+                    "be held out to learn the task weights. Give more photographs, or use "
+                    "task_weighting='equal'."
+                )
+            rows = holdout(len(records), self.outer_fraction, seed, groups=groups)
+        return [
+            part
+            if part is None
+            else self._views(
+                [records[row] for row in part],
+                self._crops([records[row] for row in part]),
+                tasks,
+                seed + side,
+            )
+            for side, part in enumerate(rows)
+        ]
+
+    def _views(self, records, crops, tasks, seed):
+        return ViewDataset(
+            crops,
+            [record.exif for record in records],
+            tasks,
+            paired=self.paired_views,
+            seed=seed,
+            resampled=self.resampled_views,
+        )
+
+    def _fingerprint(self, photos, groups, seed):
+        what = {k: v for k, v in self.get_params(deep=False).items() if k not in _HOW}
+        paths = [str(getattr(photo, "path", photo)) for photo in photos]
+        return key_of(sorted(what.items(), key=str), seed, paths, list(groups))
+
+    # Where it runs ---------------------------------------------------------------------------
+
+    def _embedding_on(self, device):
+        """The towers on a device; the fitted ones stay on the CPU, the copy is never pickled."""
+        if device.type == "cpu":
+            return self.embedding_
+        if getattr(self, "_copy", (None,))[0] != (device, self.digest_):
+            self._copy = (device, self.digest_), copy.deepcopy(self.embedding_).to(device)
+        return self._copy[1]
+
+    def __getstate__(self):
+        return {k: v for k, v in super().__getstate__().items() if k != "_copy"}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []
+        tags.non_deterministic = False
+        return tags
+
+
+def _as_given(embedding, tasks, weighting):
+    """Towers that learn nothing: no photograph is opened, so no vocabulary is learned either."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tasks = tasks.learn([])
+    embedding.set_prompts(tasks.prompts)
+    fixed = weighting if isinstance(weighting, dict) else "equal"
+    weights = TaskWeights(tasks.names, fixed).values.tolist()
+    weights = dict(zip(tasks.names, weights, strict=True))
+    return Pretrained(embedding.eval(), tasks, weights, [], 0.0, 0.0)

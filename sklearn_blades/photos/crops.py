@@ -1,0 +1,131 @@
+"""Face crops, each located and decoded once and kept small."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+from joblib import Parallel, delayed
+from PIL import Image
+
+from .._cache import file_identity, key_of
+from ..errors import PhotoError
+from .faces import Face, look_up
+from .records import FaceCrop, PhotoRecord, face_crop
+
+
+class CropSettings(NamedTuple):
+    """How a photograph becomes the square that the image tower sees; see `face_crop`."""
+
+    face_locator: object = "haar"
+    face_margin: float = 1.3
+    image_size: int = 224
+    antialias: bool = True
+
+
+def photo_key(photo, settings):
+    """Name a crop by all that determines its pixels, or None where that cannot be known.
+
+    Parameters
+    ----------
+    photo : PhotoRecord, str, Path, PIL image or ndarray
+    settings : CropSettings
+
+    Raises
+    ------
+    PhotoError
+        If the file is not there.
+    """
+    how, face = settings.face_locator, None
+    path = photo.path if isinstance(photo, PhotoRecord) else photo
+    if isinstance(photo, PhotoRecord):
+        face = photo.face
+    elif isinstance(how, Mapping):
+        face = look_up(how, path)
+    if face is not None or isinstance(how, Mapping):
+        how = "given"
+    elif isinstance(how, Callable):
+        try:
+            how = joblib.hash(how)
+        except Exception:  # what cannot be pickled cannot be told from another of its kind
+            return None
+    if isinstance(photo, np.ndarray | Image.Image):
+        identity = joblib.hash(np.asarray(photo)), getattr(photo, "mode", None)
+    else:
+        try:
+            identity = file_identity(path)
+        except OSError as error:
+            raise PhotoError(path, f"cannot be opened ({error.strerror}).") from error
+    box = None if face is None else (face.box, face.eyes, face.mouth)
+    return key_of(identity, box, how, *settings[1:])
+
+
+class Crops:
+    """The crops of a list of photographs, computed on demand through a cache.
+
+    Parameters
+    ----------
+    photos : list
+        What `face_crop` takes.
+    settings : CropSettings
+    cache : ArrayCache
+    """
+
+    def __init__(self, photos, settings, cache):
+        self.photos, self.settings, self.cache = photos, settings, cache
+
+    def __len__(self):
+        return len(self.photos)
+
+    def __getitem__(self, index):
+        """The `FaceCrop` of a photograph; raises `PhotoError` where there is none to be had."""
+        key = photo_key(self.photos[index], self.settings)
+        if key is None:
+            return face_crop(self.photos[index], **self.settings._asdict())
+        pixels, face = self.cache.get(key), self.cache.get(key + "-face")
+        if pixels is None or face is None:
+            crop = face_crop(self.photos[index], **self.settings._asdict())
+            self.cache.put(key, crop.pixels)
+            self.cache.put(key + "-face", _face_row(crop.face))
+            return crop
+        return FaceCrop(pixels, _row_face(face))
+
+    def load(self, indices=None, *, n_jobs=None):
+        """Compute crops in ``n_jobs`` threads.
+
+        Returns
+        -------
+        list of FaceCrop or PhotoError
+            In the order of ``indices``, all by default. An error is returned, not raised.
+        """
+        indices = range(len(self)) if indices is None else indices
+        return Parallel(n_jobs=n_jobs, prefer="threads")(
+            delayed(self._try)(index) for index in indices
+        )
+
+    def _try(self, index):
+        try:
+            return self[index]
+        except PhotoError as error:
+            return error
+
+    def __getstate__(self):
+        # A worker process starts with a cache of its own: what ours holds does not travel.
+        return {"photos": self.photos, "settings": self.settings, "folder": self.cache.folder}
+
+    def __setstate__(self, state):
+        from .._cache import cache_for
+
+        self.photos, self.settings = state["photos"], state["settings"]
+        self.cache = cache_for(state["folder"])
+
+
+def _face_row(face):
+    return np.array([*face.box, *face.eyes[0], *face.eyes[1], *face.mouth])
+
+
+def _row_face(row):
+    left, top, right, bottom, *points = row.tolist()
+    return Face(
+        (left, top, right, bottom), (tuple(points[:2]), tuple(points[2:4])), tuple(points[4:])
+    )

@@ -1,0 +1,62 @@
+"""How well the pretext tasks are solved on photographs that were not trained on."""
+
+import torch
+from sklearn.metrics import roc_auc_score
+
+from .._device import autocast
+from .views import view_loader
+
+
+def score_tasks(embedding, dataset, *, device="cpu", precision="float32", batch_size=96):
+    """Loss of every task on views of photographs, beside the loss of knowing nothing.
+
+    Parameters
+    ----------
+    embedding : JointEmbedding
+        On ``device``.
+    dataset : ViewDataset
+
+    Returns
+    -------
+    dict of task name to dict
+        ``"loss"``: on all views at once. ``"chance"``: the lowest loss that the same logits for
+        every view could reach. For tasks of two classes also ``"auc"``: of the second class,
+        0.5 = chance, 1 = perfect.
+    """
+    logits, targets = [], []
+    embedding.eval()
+    with torch.no_grad():
+        for pixels, truth in view_loader(dataset, batch_size=batch_size):
+            with autocast(device, precision):
+                logits.append(embedding(pixels.to(device)).float().cpu())
+            targets.append(truth)
+    logits = torch.cat(logits)
+    targets = {name: torch.cat([part[name] for part in targets]) for name in targets[0]}
+    tasks = dataset.tasks
+    return {
+        task.name: _score(task, logits[:, tasks.slices[task.name]], targets[task.name])
+        for task in tasks
+    }
+
+
+def chance_loss(task, target):
+    """The lowest loss of a task over constant logits: what the class frequencies alone give."""
+    constant = torch.zeros(len(task.prompts), requires_grad=True)
+    optimiser = torch.optim.LBFGS([constant], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss():
+        optimiser.zero_grad()
+        value = task.loss(constant.expand(len(target), -1), target)
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    with torch.no_grad():
+        return task.loss(constant.expand(len(target), -1), target).item()
+
+
+def _score(task, logits, target):
+    score = {"loss": task.loss(logits, target).item(), "chance": chance_loss(task, target)}
+    if len(task.prompts) == 2 and target.ndim == 1 and set(target.tolist()) == {0, 1}:
+        score["auc"] = float(roc_auc_score(target, logits[:, 1] - logits[:, 0]))
+    return score

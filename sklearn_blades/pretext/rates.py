@@ -1,0 +1,38 @@
+"""What ``lr="auto"`` and ``weight_lr="auto"`` mean."""
+
+PAPER_STEPS = 54_000
+PAPER_LR = 1e-5
+PAPER_WEIGHT_LR = 3e-4
+
+
+def learning_rate(n_steps, *, pretrained, n_parameters):
+    """Rate of AdamW on the towers.
+
+    Pretrained towers: the paper's 1e-5 for its 54,000 steps, growing with the root of what a
+    shorter run lacks, up to 1e-4. From scratch: 1e-3 for towers of up to 5 million image
+    parameters, 3e-4 for larger ones.
+
+    Examples
+    --------
+    >>> learning_rate(54_000, pretrained=True, n_parameters=25_000_000)
+    1e-05
+    >>> learning_rate(500, pretrained=False, n_parameters=1_400_000)
+    0.001
+    """
+    if pretrained:
+        return min(1e-4, PAPER_LR * max(1.0, (PAPER_STEPS / max(1, n_steps)) ** 0.5))
+    return 1e-3 if n_parameters <= 5_000_000 else 3e-4
+
+
+def weight_rate(n_updates):
+    """Rate of Adam on the task weights: the paper's 3e-4 x 54,000 updates of travel in any run.
+
+    At most 5e-2, which a few hundred updates need (METHOD 5), and never under the paper's.
+
+    Examples
+    --------
+    >>> weight_rate(54_000), weight_rate(300)
+    (0.0003, 0.05)
+    """
+    travel = PAPER_WEIGHT_LR * PAPER_STEPS
+    return min(5e-2, max(PAPER_WEIGHT_LR, travel / max(1, n_updates)))

@@ -1,0 +1,326 @@
+"""What the encoder is asked about a face: tasks that own prompts, targets and loss together."""
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+
+from ..photos.exif import CATEGORICAL_TAGS, NUMERIC_TAGS
+from ..photos.manipulations import REGIONS, Manipulation
+from .losses import fidelity, focal_fidelity, multilabel_fidelity, ranking_fidelity
+
+OTHER = "other"
+
+_PHRASES = {
+    "ExposureMode": "a photo of a face taken with the {} exposure mode",
+    "ExposureProgram": "a photo of a face taken with the {} exposure program",
+    "Flash": "a photo of a face taken with the flash: {}",
+    "Make": "a photo of a face taken with the {} brand camera",
+    "MeteringMode": "a photo of a face captured using the {} metering mode",
+    "Model": "a photo of a face taken with the camera model {}",
+    "SceneCaptureType": "a photo of a face taken with the {} scene type",
+    "WhiteBalance": "a photo of a face taken with {} white balance",
+}
+
+
+class View(NamedTuple):
+    """What a task may look at to know its answer: never the pixels."""
+
+    exif: Mapping
+    manipulation: Manipulation
+
+
+@runtime_checkable
+class PretextTask(Protocol):
+    """A question whose answer comes free with a photograph.
+
+    A task may also have ``learn(exifs) -> task or None``: it sees the EXIF of all training
+    photographs once and returns itself with what it learned (a class vocabulary), or None when
+    they cannot teach it anything.
+
+    Attributes
+    ----------
+    name : str
+    prompts : tuple of str
+        One sentence per logit column.
+    """
+
+    name: str
+    prompts: tuple
+
+    def target(self, view):
+        """Return the truth about a `View`: a number, or a tuple of them; NaN or -1 = unknown."""
+
+    def loss(self, logits, target):
+        """Loss in [0, 1], a scalar, from logits (n, len(prompts)) and the stacked targets."""
+
+
+def _words(tag):
+    """Spell a tag's name in words: ``ISOSpeedRatings`` becomes ``ISO speed ratings``."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z]+", tag)
+    return " ".join(word if word.isupper() and len(word) > 1 else word.lower() for word in words)
+
+
+def _check_tag(tag, choices):
+    if tag not in choices:
+        raise ValueError(f"{tag!r} is not one of the EXIF tags {', '.join(choices)}.")
+
+
+@dataclass(frozen=True)
+class OrdinalTag:
+    """Order photographs by a number in their EXIF.
+
+    Parameters
+    ----------
+    tag : str
+        A numeric EXIF tag, such as ``"ISOSpeedRatings"`` or ``"ExposureTime"``.
+    scale : float, default=2.0
+        See `ranking_fidelity`.
+
+    Examples
+    --------
+    >>> OrdinalTag("FocalLength").prompts[0]
+    'a photo of a face with the low value of focal length'
+    """
+
+    tag: str
+    scale: float = 2.0
+
+    def __post_init__(self):
+        _check_tag(self.tag, NUMERIC_TAGS)
+
+    @property
+    def name(self):
+        return self.tag
+
+    @property
+    def prompts(self):
+        return tuple(
+            f"a photo of a face with the {level} value of {_words(self.tag)}"
+            for level in ("low", "medium", "high")
+        )
+
+    def learn(self, exifs):
+        return self if len({exif[self.tag] for exif in exifs if self.tag in exif}) > 1 else None
+
+    def target(self, view):
+        return view.exif.get(self.tag, float("nan"))
+
+    def loss(self, logits, target):
+        # The expected level 1 q_low + 2 q_medium + 3 q_high of METHOD 3.
+        levels = torch.arange(1, 4, device=logits.device, dtype=logits.dtype)
+        return ranking_fidelity(logits.softmax(-1) @ levels, target, scale=self.scale)
+
+
+@dataclass(frozen=True)
+class CategoricalTag:
+    """Recognise a word in the EXIF.
+
+    Parameters
+    ----------
+    tag : str
+        A categorical EXIF tag, such as ``"Make"``.
+    classes : tuple of str, default=()
+        The vocabulary, as `sklearn_blades.photos.read_exif` spells it; may end with ``"other"``.
+        Empty: learned from the training photographs, the most frequent first.
+    max_classes : int, default=10
+        Size of a learned vocabulary, ``"other"`` included.
+    gamma : float, default=2.0
+        See `focal_fidelity`.
+
+    Examples
+    --------
+    >>> make = CategoricalTag("Make").learn([{"Make": "canon"}, {"Make": "nikon"}])
+    >>> make.classes
+    ('canon', 'nikon')
+    >>> make.prompts[0]
+    'a photo of a face taken with the canon brand camera'
+    """
+
+    tag: str
+    classes: tuple = ()
+    max_classes: int = 10
+    gamma: float = 2.0
+
+    def __post_init__(self):
+        _check_tag(self.tag, CATEGORICAL_TAGS)
+        if isinstance(self.classes, str) or len(set(self.classes)) < len(self.classes):
+            raise ValueError(f"{self.tag}: classes={self.classes!r} is no tuple of distinct words.")
+        object.__setattr__(self, "classes", tuple(self.classes))
+
+    @property
+    def name(self):
+        return self.tag
+
+    @property
+    def prompts(self):
+        return tuple(_PHRASES[self.tag].format(value) for value in self.classes)
+
+    def learn(self, exifs):
+        counts = Counter(exif[self.tag] for exif in exifs if self.tag in exif)
+        if len(counts) < 2:
+            return None
+        if self.classes:
+            return self
+        ranked = sorted(counts, key=lambda value: (-counts[value], value))
+        if len(ranked) > self.max_classes:
+            ranked = [*ranked[: self.max_classes - 1], OTHER]
+        return replace(self, classes=tuple(ranked))
+
+    def target(self, view):
+        value = view.exif.get(self.tag)
+        if value is None:
+            return -1
+        if value not in self.classes:
+            value = OTHER
+        return self.classes.index(value) if value in self.classes else -1
+
+    def loss(self, logits, target):
+        return focal_fidelity(logits, target, gamma=self.gamma)
+
+
+@dataclass(frozen=True)
+class Manipulated:
+    """Tell an untouched face (class 0) from a manipulated one (class 1)."""
+
+    name = "manipulated"
+    prompts = ("a photo of a photographic face", "a photo of a manipulated face")
+
+    def target(self, view):
+        return int(bool(view.manipulation.regions))
+
+    def loss(self, logits, target):
+        return fidelity(logits, target)
+
+
+@dataclass(frozen=True)
+class ManipulatedRegions:
+    """Name the manipulated regions of the face, none, one or several."""
+
+    regions: tuple = REGIONS
+    name = "manipulated_regions"
+
+    @property
+    def prompts(self):
+        return tuple(f"a photo of a face with a manipulated {r} region" for r in self.regions)
+
+    def target(self, view):
+        return tuple(float(region in view.manipulation.regions) for region in self.regions)
+
+    def loss(self, logits, target):
+        return multilabel_fidelity(logits, target)
+
+
+class TaskSet:
+    """An ordered set of tasks, and the sole owner of the map from prompts to logit columns.
+
+    Parameters
+    ----------
+    tasks : iterable of PretextTask
+
+    Attributes
+    ----------
+    tasks : tuple of PretextTask
+    names : tuple of str
+    prompts : tuple of str
+        Of all tasks, in the order of the logit columns.
+    slices : dict of str to slice
+        The columns of each task.
+    """
+
+    def __init__(self, tasks):
+        self.tasks = tuple(tasks)
+        for task in self.tasks:
+            if not isinstance(task, PretextTask):
+                raise TypeError(
+                    f"{task!r} is no pretext task: it needs name, prompts, target(view) and "
+                    "loss(logits, target)."
+                )
+        self.names = tuple(task.name for task in self.tasks)
+        twice = [name for name, count in Counter(self.names).items() if count > 1]
+        if twice:
+            raise ValueError(f"tasks: {', '.join(twice)} given more than once.")
+        self.slices, self.prompts = {}, ()
+        for task in self.tasks:
+            start = len(self.prompts)
+            self.prompts += tuple(task.prompts)
+            self.slices[task.name] = slice(start, len(self.prompts))
+
+    def __len__(self):
+        return len(self.tasks)
+
+    def __iter__(self):
+        return iter(self.tasks)
+
+    def __repr__(self):
+        return f"TaskSet({list(self.tasks)!r})"
+
+    def learn(self, exifs):
+        """Return the tasks that these photographs can teach, with their vocabularies.
+
+        Parameters
+        ----------
+        exifs : list of mapping
+            EXIF of the training photographs.
+
+        Warns
+        -----
+        UserWarning
+            Naming the tasks left out: their tag is absent, or the same everywhere.
+        """
+        learned = [getattr(task, "learn", lambda _, task=task: task)(exifs) for task in self.tasks]
+        lost = [name for name, task in zip(self.names, learned, strict=True) if task is None]
+        if lost:
+            has_exif = any(exifs)
+            why = "is absent or the same" if has_exif else "is absent: there is no EXIF"
+            warnings.warn(
+                f"{', '.join(lost)} {why} in all {len(exifs)} photographs; training goes on "
+                "without " + ("it." if len(lost) == 1 else "them."),
+                stacklevel=2,
+            )
+        return TaskSet(task for task in learned if task is not None)
+
+    def targets(self, view):
+        """Every task's truth about a view, as a dict of name to number or tuple."""
+        return {task.name: task.target(view) for task in self.tasks}
+
+    def losses(self, logits, targets):
+        """Every task's loss, as a tensor of shape (K,).
+
+        Parameters
+        ----------
+        logits : Tensor of shape (n, len(prompts))
+        targets : dict of str to Tensor with n rows
+        """
+        return torch.stack(
+            [task.loss(logits[:, self.slices[task.name]], targets[task.name]) for task in self]
+        )
+
+
+def default_tasks(preset="default"):
+    """Return the tasks of a published detector.
+
+    Parameters
+    ----------
+    preset : {"default", "zou25"}
+        ``"default"``: nine EXIF tags and the two face tasks (METHOD 2). The aperture is read from
+        ``FNumber``, which cameras write more often than its APEX twin ``ApertureValue``.
+        ``"zou25"``: the predecessor's four ordinal tags and coarse manipulation.
+
+    Examples
+    --------
+    >>> [task.name for task in default_tasks("zou25")]
+    ['ISOSpeedRatings', 'FNumber', 'ExposureTime', 'FocalLength', 'manipulated']
+    """
+    ordinal = ("ISOSpeedRatings", "FNumber", "ExposureTime", "FocalLength")
+    categorical = ("Make", "MeteringMode", "ExposureMode", "WhiteBalance", "ExposureProgram")
+    if preset not in ("default", "zou25"):
+        raise ValueError(f"tasks={preset!r}; use 'default', 'zou25' or a list of tasks.")
+    tasks = [OrdinalTag(tag) for tag in ordinal]
+    if preset == "zou25":
+        return [*tasks, Manipulated()]
+    return [*tasks, *map(CategoricalTag, categorical), Manipulated(), ManipulatedRegions()]
