@@ -2,7 +2,6 @@
 
 import copy
 import os
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,16 +13,14 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ._cache import cache_for, key_of
 from ._device import PRECISIONS, resolve_device, resolve_precision
-from ._features import holdout, photograph_rows
+from ._features import photograph_rows
 from ._sklearn import Interval, StrOptions, _fit_context
-from .errors import PhotoError
 from .photos.crops import Crops, CropSettings
 from .photos.records import photo_list, read_photos
-from .pretext.bilevel import TaskWeights
 from .pretext.diagnostics import score_tasks
 from .pretext.embedding import JointEmbedding
 from .pretext.inference import embed
-from .pretext.pretrain import Pretrained, pretrain
+from .pretext.pretrain import as_given, pretrain
 from .pretext.tasks import TaskSet, default_tasks
 from .pretext.views import ViewDataset
 
@@ -308,11 +305,11 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         check_is_fitted(self, "embedding_")
         device = resolve_device(self.device)
         records = read_photos(X, n_jobs=self.n_jobs)
-        views = self._views(records, self._crops(records), self.tasks_, random_state)
+        exifs = [record.exif for record in records]
+        crops = self._crops(records)
+        views = ViewDataset(crops, exifs, self.tasks_, paired=True, seed=random_state)
         embedding = self._embedding_on(device)
         return score_tasks(embedding, views, device=device, precision=self.precision_)
-
-    # Photographs -----------------------------------------------------------------------------
 
     def _photographs(self, X, y, groups):
         """The rows to learn from, and their groups."""
@@ -339,101 +336,48 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         )
         return Crops(photos, settings, cache_for(self.memory))
 
-    def _usable(self, photos, groups):
-        """Cut every face once; leave out, or refuse, the photographs that have none to give."""
-        results = self._crops(photos).load(n_jobs=self.n_jobs)
-        errors = [result for result in results if isinstance(result, PhotoError)]
-        if errors and self.on_error == "raise":
-            raise errors[0]
-        if errors:
-            warnings.warn(
-                f"{len(errors)} of {len(photos)} photographs cannot be used and are left out of "
-                f"training. First: {errors[0]}",
-                stacklevel=5,
-            )
-        rows = [row for row, result in enumerate(results) if not isinstance(result, PhotoError)]
-        return [photos[row] for row in rows], groups[rows]
-
-    # Learning --------------------------------------------------------------------------------
-
     def _pretrain(self, embedding, photos, groups, seed, device):
         named = isinstance(self.tasks, str)
         tasks = TaskSet(default_tasks(self.tasks) if named else self.tasks)
         weighting = "equal" if named and self.tasks == "zou25" else self.task_weighting
         if self.max_epochs == 0:
-            return _as_given(embedding, tasks, weighting)
-        photos, groups = self._usable(photos, groups)
-        records = read_photos(photos, n_jobs=self.n_jobs)
-        tasks = tasks.learn([record.exif for record in records])
-        if self.primary_task not in tasks.names:
-            raise ValueError(
-                f"primary_task={self.primary_task!r} is not among the tasks: "
-                f"{', '.join(tasks.names)}."
-            )
-        embedding.set_prompts(tasks.prompts)
-        inner, outer = self._split(records, groups, tasks, weighting, seed)
+            return as_given(embedding, tasks, weighting)
+        crops = self._crops(photos)
+        rows = crops.usable(on_error=self.on_error, n_jobs=self.n_jobs)
+        crops, groups = crops.part(rows), groups[rows]
+        workers = effective_n_jobs(self.n_jobs)
         return pretrain(
             embedding,
+            crops,
+            [record.exif for record in read_photos(crops.photos, n_jobs=self.n_jobs)],
+            groups,
             tasks,
-            inner,
-            outer,
             primary=self.primary_task,
             weighting=weighting,
+            outer_fraction=self.outer_fraction,
+            seed=seed,
+            paired=self.paired_views,
+            resampled=self.resampled_views,
+            pretrained=self.pretrained is not None,
+            lr=self.lr,
+            weight_lr=self.weight_lr,
+            optimizer__weight_decay=self.weight_decay,
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
             exif_fraction=self.exif_fraction,
-            lr=self.lr,
-            weight_lr=self.weight_lr,
             outer_interval=self.outer_interval,
-            pretrained=self.pretrained is not None,
-            optimizer__weight_decay=self.weight_decay,
             precision=self.precision_,
-            n_workers=0 if effective_n_jobs(self.n_jobs) == 1 else effective_n_jobs(self.n_jobs),
+            n_workers=workers if workers > 1 else 0,
             checkpoint_dir=self.checkpoint_dir,
-            fingerprint=self._fingerprint(photos, groups, seed),
+            fingerprint=self._fingerprint(crops.photos, groups, seed),
             device=str(device),
             verbose=self.verbose,
-        )
-
-    def _split(self, records, groups, tasks, weighting, seed):
-        """Inner and outer views; fixed weights need no outer photographs."""
-        rows = np.arange(len(records)), None
-        if weighting in ("bilevel", "bilevel-free"):
-            if len(set(groups)) < 2:
-                raise ValueError(
-                    f"{len(records)} photograph(s) of {len(set(groups))} file or group: some must "
-                    "be held out to learn the task weights. Give more photographs, or use "
-                    "task_weighting='equal'."
-                )
-            rows = holdout(len(records), self.outer_fraction, seed, groups=groups)
-        return [
-            part
-            if part is None
-            else self._views(
-                [records[row] for row in part],
-                self._crops([records[row] for row in part]),
-                tasks,
-                seed + side,
-            )
-            for side, part in enumerate(rows)
-        ]
-
-    def _views(self, records, crops, tasks, seed):
-        return ViewDataset(
-            crops,
-            [record.exif for record in records],
-            tasks,
-            paired=self.paired_views,
-            seed=seed,
-            resampled=self.resampled_views,
         )
 
     def _fingerprint(self, photos, groups, seed):
         what = {k: v for k, v in self.get_params(deep=False).items() if k not in _HOW}
         paths = [str(getattr(photo, "path", photo)) for photo in photos]
         return key_of(sorted(what.items(), key=str), seed, paths, list(groups))
-
-    # Where it runs ---------------------------------------------------------------------------
 
     def _embedding_on(self, device):
         """The towers on a device; the fitted ones stay on the CPU, the copy is never pickled."""
@@ -454,15 +398,3 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         tags.transformer_tags.preserves_dtype = []
         tags.non_deterministic = False
         return tags
-
-
-def _as_given(embedding, tasks, weighting):
-    """Towers that learn nothing: no photograph is opened, so no vocabulary is learned either."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        tasks = tasks.learn([])
-    embedding.set_prompts(tasks.prompts)
-    fixed = weighting if isinstance(weighting, dict) else "equal"
-    weights = TaskWeights(tasks.names, fixed).values.tolist()
-    weights = dict(zip(tasks.names, weights, strict=True))
-    return Pretrained(embedding.eval(), tasks, weights, [], 0.0, 0.0)

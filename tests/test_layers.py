@@ -21,7 +21,16 @@ ROOMS = [
     {"evaluation"},
     {"photos"},
     {"_one_class", "_binary"},
-    {"errors", "_cache", "_device", "_sklearn"},
+    {
+        "errors",
+        "_cache",
+        "_device",
+        "_sklearn",
+        "_features",
+        "_conformal",
+        "_mixture",
+        "_perceptron",
+    },
 ]
 FLOOR = {name: level for level, room in enumerate(reversed(ROOMS)) for name in room}
 

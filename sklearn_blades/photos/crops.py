@@ -1,5 +1,6 @@
 """Face crops, each located and decoded once and kept small."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from PIL import Image
 
-from .._cache import file_identity, key_of
+from .._cache import cache_for, file_identity, key_of
 from ..errors import PhotoError
 from .faces import Face, look_up
 from .records import FaceCrop, PhotoRecord, face_crop
@@ -42,8 +43,8 @@ def photo_key(photo, settings):
         face = photo.face
     elif isinstance(how, Mapping):
         face = look_up(how, path)
-    if face is not None or isinstance(how, Mapping):
-        how = "given"
+    if isinstance(how, Mapping) or (face is not None and how != "whole"):
+        how = "given"  # "whole" keeps the image whole even where the face is known
     elif isinstance(how, Callable):
         try:
             how = joblib.hash(how)
@@ -77,6 +78,10 @@ class Crops:
     def __len__(self):
         return len(self.photos)
 
+    def part(self, rows):
+        """The crops of some of the photographs."""
+        return Crops([self.photos[row] for row in rows], self.settings, self.cache)
+
     def __getitem__(self, index):
         """The `FaceCrop` of a photograph; raises `PhotoError` where there is none to be had."""
         key = photo_key(self.photos[index], self.settings)
@@ -89,6 +94,31 @@ class Crops:
             self.cache.put(key + "-face", _face_row(crop.face))
             return crop
         return FaceCrop(pixels, _row_face(face))
+
+    def usable(self, *, on_error, n_jobs=None):
+        """Cut every face once, and say which photographs have one to give.
+
+        Parameters
+        ----------
+        on_error : {"raise", "nan"}
+            Raise the first `PhotoError`, or leave such photographs out with one warning.
+
+        Returns
+        -------
+        list of int
+            Rows of the usable photographs.
+        """
+        results = self.load(n_jobs=n_jobs)
+        errors = [result for result in results if isinstance(result, PhotoError)]
+        if errors and on_error == "raise":
+            raise errors[0]
+        if errors:
+            warnings.warn(
+                f"{len(errors)} of {len(self)} photographs cannot be used and are left out of "
+                f"training. First: {errors[0]}",
+                stacklevel=2,
+            )
+        return [row for row, result in enumerate(results) if not isinstance(result, PhotoError)]
 
     def load(self, indices=None, *, n_jobs=None):
         """Compute crops in ``n_jobs`` threads.
@@ -114,8 +144,6 @@ class Crops:
         return {"photos": self.photos, "settings": self.settings, "folder": self.cache.folder}
 
     def __setstate__(self, state):
-        from .._cache import cache_for
-
         self.photos, self.settings = state["photos"], state["settings"]
         self.cache = cache_for(state["folder"])
 

@@ -1,15 +1,16 @@
 """Files of weights: reading them without running them, and the authors' names for ours."""
 
-import pickle
-
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 # Keys of the authors' release (METHOD 7) and where those weights live in `blades-rn50`.
 _PREFIX = "model."
-_IMAGE_HEAD = ("visual.fc.", "visual.head.proj.")
-_TEXT_HEAD = "text_fc."
+_TRUNK, _IMAGE_HEAD, _TEXT_HEAD = "visual.", "visual.fc.", "text_fc."
+_OUR_TRUNK, _OUR_IMAGE_HEAD, _OUR_TEXT_HEAD = (
+    "visual.trunk.",
+    "visual.head.proj.",
+    "text.text_projection.",
+)
 
 
 def read_state_dict(path):
@@ -24,8 +25,10 @@ def read_state_dict(path):
         if str(path).endswith(".safetensors"):
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # the readers meet arbitrary bytes and raise nearly anything
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"{path} is no file of plain weights: {reason}") from error
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
@@ -60,17 +63,19 @@ def translate_authors_checkpoint(state, expected, path):
     ValueError
         If our towers are not those of ``blades-rn50``.
     """
-    if "text.text_projection.weight" not in expected or _IMAGE_HEAD[1] + "weight" not in expected:
+    if not {_OUR_TEXT_HEAD + "weight", _OUR_IMAGE_HEAD + "weight"} <= expected.keys():
         raise ValueError(
             f"{path} is a checkpoint of the authors' release: use architecture='blades-rn50'."
         )
     renamed = {}
     for key, value in state.items():
         name = key.removeprefix(_PREFIX)
-        if name.startswith("visual."):
-            renamed[name.replace(*_IMAGE_HEAD)] = value
+        if name.startswith(_IMAGE_HEAD):
+            renamed[_OUR_IMAGE_HEAD + name.removeprefix(_IMAGE_HEAD)] = value
+        elif name.startswith(_TRUNK):
+            renamed[_OUR_TRUNK + name.removeprefix(_TRUNK)] = value
         elif name.startswith(_TEXT_HEAD):
-            renamed["text.text_projection." + name.removeprefix(_TEXT_HEAD)] = value
+            renamed[_OUR_TEXT_HEAD + name.removeprefix(_TEXT_HEAD)] = value
         elif name == "logit_scale":
             renamed[name] = value.reshape(expected[name].shape)
         elif "text." + name in expected:

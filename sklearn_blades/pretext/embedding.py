@@ -88,6 +88,8 @@ class JointEmbedding(nn.Module):
         if source and "quick_gelu" in source.settings:
             config["quick_gelu"] = source.settings["quick_gelu"]
         self.towers = _build_towers(architecture, config)
+        if image_size:
+            _try_size(self.towers.visual, architecture, size)
         self.n_features = config["embed_dim"]
         preprocessing = Preprocessing(size)
         if source:
@@ -207,6 +209,17 @@ def _build_towers(architecture, config):
         return CustomTextCLIP(**config)
     except OSError as error:
         raise OSError(f"{architecture} needs files of a model hub: {error}") from error
+
+
+@torch.no_grad()
+def _try_size(visual, architecture, size):
+    try:
+        visual.eval()(torch.zeros(1, 3, size, size))
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"image_size={size} does not fit {architecture}; try a multiple of 32."
+        ) from error
+    visual.train()
 
 
 def _tokenize(architecture, config, prompts):

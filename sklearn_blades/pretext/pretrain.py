@@ -1,12 +1,17 @@
-"""From photographs to trained towers: one pure function above the training loop."""
+"""From photographs to trained towers: the steps of pretraining above its loop."""
 
+import warnings
 from typing import NamedTuple
 
+import numpy as np
+
+from .._features import holdout
+from .bilevel import TaskWeights
 from .embedding import JointEmbedding
 from .rates import learning_rate, weight_rate
 from .tasks import TaskSet
 from .trainer import BilevelNet
-from .views import view_loader
+from .views import ViewDataset, view_loader
 
 
 class Pretrained(NamedTuple):
@@ -20,34 +25,60 @@ class Pretrained(NamedTuple):
     weight_lr: float
 
 
+def as_given(embedding, tasks, weighting):
+    """Take the towers as they are. No photograph is opened, so no vocabulary is learned either.
+
+    Returns
+    -------
+    Pretrained
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is no EXIF
+        tasks = tasks.learn([])
+    embedding.set_prompts(tasks.prompts)
+    fixed = weighting if isinstance(weighting, dict) else "equal"
+    weights = _named(tasks, TaskWeights(tasks.names, fixed))
+    return Pretrained(embedding.eval(), tasks, weights, [], 0.0, 0.0)
+
+
 def pretrain(
     embedding,
+    crops,
+    exifs,
+    groups,
     tasks,
-    inner,
-    outer,
     *,
     primary,
     weighting,
-    max_epochs,
-    batch_size,
-    exif_fraction,
+    outer_fraction,
+    seed,
+    paired,
+    resampled,
+    pretrained,
     lr,
     weight_lr,
-    outer_interval,
-    pretrained,
     **net_params,
 ):
-    """Train the towers on the inner photographs, the task weights on the outer ones.
+    """Train the towers on most photographs, and the task weights on the others.
 
     Parameters
     ----------
     embedding : JointEmbedding
         Trained in place.
+    crops : Crops
+    exifs : list of mapping
+    groups : array of shape (n_photos,)
+        A group is on one side of the outer split only.
     tasks : TaskSet
-    inner, outer : ViewDataset
-        Disjoint photographs; ``outer`` is None where the weights are fixed.
+        Vocabularies are learned here.
+    primary, weighting : str
+        See `BilevelNet`. With fixed weights no photograph is held out.
+    outer_fraction : float
+    seed : int
+    paired, resampled : bool
+        See `ViewDataset`.
     pretrained : bool
-        Whether the towers start from weights; decides ``lr="auto"``.
+        Whether the towers start from weights, on which ``lr="auto"`` depends.
     **net_params
         Of `BilevelNet`.
 
@@ -55,29 +86,73 @@ def pretrain(
     -------
     Pretrained
         The embedding on the CPU, in evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        If the primary task cannot be taught, or no photograph can be held out.
     """
-    batches = view_loader(inner, batch_size=batch_size, exif_fraction=exif_fraction).batch_sampler
-    n_steps = max_epochs * len(batches)
-    if lr == "auto":
-        size = sum(p.numel() for p in embedding.towers.visual.parameters())
-        lr = learning_rate(n_steps, pretrained=pretrained, n_parameters=size)
-    if weight_lr == "auto":
-        weight_lr = weight_rate(n_steps // outer_interval)
+    tasks = tasks.learn(exifs)
+    if primary not in tasks.names:
+        raise ValueError(
+            f"primary_task={primary!r} is not among the tasks: {', '.join(tasks.names)}."
+        )
+    embedding.set_prompts(tasks.prompts)
+    rows = np.arange(len(exifs)), None
+    if TaskWeights(tasks.names, weighting).learned:
+        rows = _hold_out(groups, outer_fraction, seed)
+    inner, outer = (
+        part
+        if part is None
+        else ViewDataset(
+            crops.part(part),
+            [exifs[row] for row in part],
+            tasks,
+            paired=paired,
+            seed=seed + side,
+            resampled=resampled,
+        )
+        for side, part in enumerate(rows)
+    )
+    lr, weight_lr = _rates(embedding, inner, lr, weight_lr, pretrained, net_params)
     net = BilevelNet(
         embedding,
         tasks=tasks,
         primary=primary,
         weighting=weighting,
         outer=outer,
-        outer_interval=outer_interval,
         lr=lr,
         weight_lr=weight_lr,
-        max_epochs=max_epochs,
-        batch_size=batch_size,
-        exif_fraction=exif_fraction,
         **net_params,
     ).fit(inner)
-    weights = dict(zip(tasks.names, net.criterion_.values.tolist(), strict=True))
     keep = ("epoch", "train_loss", "outer_loss", "losses", "weights", "lr", "dur")
     history = [{key: row[key] for key in keep} for row in net.history]
+    weights = _named(tasks, net.criterion_)
     return Pretrained(embedding.cpu().eval(), tasks, weights, history, lr, weight_lr)
+
+
+def _hold_out(groups, fraction, seed):
+    if len(set(groups)) < 2:
+        raise ValueError(
+            f"{len(groups)} photograph(s), {len(set(groups))} different file(s) or group(s): some "
+            "must be held out to learn the task weights. Give more photographs, or use "
+            "task_weighting='equal'."
+        )
+    return holdout(len(groups), fraction, seed, groups=groups)
+
+
+def _rates(embedding, inner, lr, weight_lr, pretrained, net_params):
+    batches = view_loader(
+        inner, batch_size=net_params["batch_size"], exif_fraction=net_params["exif_fraction"]
+    )
+    n_steps = net_params["max_epochs"] * len(batches)
+    if lr == "auto":
+        size = sum(p.numel() for p in embedding.towers.visual.parameters())
+        lr = learning_rate(n_steps, pretrained=pretrained, n_parameters=size)
+    if weight_lr == "auto":
+        weight_lr = weight_rate(n_steps // net_params["outer_interval"])
+    return lr, weight_lr
+
+
+def _named(tasks, weights):
+    return dict(zip(tasks.names, weights.values.tolist(), strict=True))

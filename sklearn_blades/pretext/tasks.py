@@ -275,11 +275,13 @@ class TaskSet:
         learned = [getattr(task, "learn", lambda _, task=task: task)(exifs) for task in self.tasks]
         lost = [name for name, task in zip(self.names, learned, strict=True) if task is None]
         if lost:
-            has_exif = any(exifs)
-            why = "is absent or the same" if has_exif else "is absent: there is no EXIF"
+            names = ", ".join(lost)
             warnings.warn(
-                f"{', '.join(lost)} {why} in all {len(exifs)} photographs; training goes on "
-                "without " + ("it." if len(lost) == 1 else "them."),
+                f"{names}: absent or the same in all {len(exifs)} photographs, so training goes "
+                "on without."
+                if any(exifs)
+                else f"None of the {len(exifs)} photographs has EXIF: training goes on without "
+                f"{names}.",
                 stacklevel=2,
             )
         return TaskSet(task for task in learned if task is not None)

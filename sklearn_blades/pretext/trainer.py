@@ -1,5 +1,6 @@
 """The loop that learns: AdamW on the towers inside, Adam on the task weights outside."""
 
+import json
 from pathlib import Path
 
 import torch
@@ -87,6 +88,13 @@ class BilevelNet(NeuralNet):
             self.weight_optimizer_ = torch.optim.Adam(
                 self.criterion_.parameters(), lr=self.weight_lr
             )
+        return self
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        # skorch ends a run quietly at Ctrl-C; half-trained towers must not pass for fitted ones.
+        self.notify("on_train_begin", X=X, y=y)
+        self.fit_loop(X, y)
+        self.notify("on_train_end", X=X, y=y)
         return self
 
     def get_iterator(self, dataset, training=False):
@@ -194,7 +202,11 @@ class BilevelNet(NeuralNet):
         folder = Path(self.checkpoint_dir)
         folder.mkdir(parents=True, exist_ok=True)
         states = {part: owner.state_dict() for part, owner in self._state().items()}
-        content = {"states": states, "history": list(self.history), "run": self.fingerprint}
+        content = {
+            "states": states,
+            "history": json.dumps(list(self.history), default=float),
+            "run": self.fingerprint,
+        }
         torch.save(content, folder / f"{CHECKPOINT}.part")
         (folder / f"{CHECKPOINT}.part").replace(folder / CHECKPOINT)
 
@@ -210,7 +222,7 @@ class BilevelNet(NeuralNet):
             )
         for part, owner in self._state().items():
             owner.load_state_dict(content["states"][part])
-        self.history.extend(content["history"])
+        self.history.extend(json.loads(content["history"]))
 
 
 def _named(tasks, values):

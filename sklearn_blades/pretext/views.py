@@ -120,7 +120,8 @@ class PhotoBatches:
         epoch, self.epoch = self.epoch, self.epoch + 1
         rng = np.random.default_rng([self.seed, epoch])
         others = np.array_split(rng.permutation(self.others), len(self))
-        with_exif = np.array_split(rng.permutation(self.with_exif), len(self))
+        # Reversed, so that the longer parts of the one meet the shorter parts of the other.
+        with_exif = np.array_split(rng.permutation(self.with_exif), len(self))[::-1]
         for plain, told in zip(others, with_exif, strict=True):
             batch = np.concatenate([plain, told[: self._room(len(plain))]])
             if len(batch):

@@ -1,0 +1,74 @@
+"""From photographs to a verdict: an encoder and a head in one pipeline."""
+
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+
+def make_detector(encoder, head):
+    """Join an encoder and a head; an encoder that is fitted stays as it is.
+
+    Parameters
+    ----------
+    encoder : estimator with ``transform``
+        Usually a `BladesEncoder`. If it is fitted it is wrapped in
+        `sklearn.frozen.FrozenEstimator`: neither ``fit`` nor a search trains it again. If not, it
+        is put in as it is and trained by the detector's ``fit``, on the photographs that the head
+        then calibrates on: a false-alarm promise is approximate in that case.
+    head : estimator with ``fit`` and ``predict``
+        `BladesOneClass`, `BladesBinary` or any other estimator of features.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        With steps ``"encoder"`` and ``"head"``, so that parameters are named
+        ``head__target_fpr`` and groups are passed as ``fit(X, y, head__groups=groups)``. What
+        only the head has is reached through it:
+        ``detector["head"].p_values(detector[:-1].transform(X))``.
+
+    Raises
+    ------
+    TypeError
+        If an argument is a class, or the two are swapped, or one lacks its method.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.preprocessing import Normalizer
+    >>> from sklearn_blades import BladesOneClass, make_detector
+    >>> X = np.random.default_rng(0).normal(size=(200, 8)) + 1
+    >>> detector = make_detector(Normalizer(), BladesOneClass(random_state=0)).fit(X)
+    >>> detector.predict(-X[:2])
+    array([-1, -1])
+    """
+    for role, given in (("encoder", encoder), ("head", head)):
+        if isinstance(given, type):
+            raise TypeError(f"{role} is the class {given.__name__}; pass {given.__name__}(...).")
+    if not hasattr(encoder, "transform"):
+        swapped = hasattr(head, "transform") and hasattr(encoder, "predict")
+        raise TypeError(
+            f"encoder must have transform, which {type(encoder).__name__} lacks; "
+            + (
+                f"swap the arguments: make_detector({type(head).__name__}, "
+                f"{type(encoder).__name__})."
+                if swapped
+                else "pass a BladesEncoder."
+            )
+        )
+    if not (hasattr(head, "fit") and hasattr(head, "predict")):
+        raise TypeError(
+            f"head must have fit and predict, which {type(head).__name__} lacks; pass a "
+            "BladesOneClass or a BladesBinary."
+        )
+    if not isinstance(encoder, FrozenEstimator) and _is_fitted(encoder):
+        encoder = FrozenEstimator(encoder)
+    return Pipeline([("encoder", encoder), ("head", head)])
+
+
+def _is_fitted(estimator):
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True

@@ -1,0 +1,120 @@
+"""A two-layer perceptron on skorch: made, trained, and put to rest as numpy arrays."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import EarlyStopping
+from skorch.dataset import Dataset
+from skorch.helper import predefined_split
+from skorch.history import History
+from torch import nn
+
+PATIENCE = 10
+ROWS_AT_ONCE = 8192  # 50 MB of activations at the paper's 1536 hidden units
+
+
+class Perceptron(nn.Sequential):
+    """Features to two logits, with one hidden layer of ReLUs."""
+
+    def __init__(self, n_features, hidden_size):
+        super().__init__(nn.Linear(n_features, hidden_size), nn.ReLU(), nn.Linear(hidden_size, 2))
+
+
+class WeightedCrossEntropy(nn.CrossEntropyLoss):
+    """Mean over the rows of a batch of ``weight[class] * cross-entropy``.
+
+    torch's own mean divides by the weights in the batch, which undoes them in a batch of one
+    class and is 0/0 in a batch of weight 0.
+    """
+
+    def __init__(self, weight):
+        super().__init__(weight, reduction="none")
+
+    def forward(self, logits, target):
+        return super().forward(logits, target).mean()
+
+
+@contextmanager
+def seeded(seed):
+    """Seed torch's CPU generator inside, leave it as it was outside.
+
+    Initial weights and the order of batches come from this generator on every device.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def make_net(n_features, hidden_size, class_weights=(1.0, 1.0), **settings):
+    """A skorch classifier of classes 0 and 1 around `Perceptron`, not yet initialised."""
+    return NeuralNetClassifier(
+        Perceptron,
+        module__n_features=n_features,
+        module__hidden_size=hidden_size,
+        criterion=WeightedCrossEntropy,
+        criterion__weight=torch.tensor(class_weights, dtype=torch.float32),
+        optimizer=torch.optim.AdamW,
+        iterator_train__shuffle=True,
+        classes=[0, 1],
+        **{"train_split": None, "verbose": 0, **settings},
+    )
+
+
+def stop_early(X, target, verbose):
+    """Settings of `make_net` that watch the loss on held-out rows and keep the best epoch.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_held, n_features), float32
+    target : ndarray of shape (n_held,), int64
+    verbose : int
+    """
+    sink = print if verbose else lambda message: None
+    stopper = EarlyStopping(patience=PATIENCE, threshold=0, load_best=True, sink=sink)
+    return {"train_split": predefined_split(Dataset(X, target)), "callbacks": [stopper]}
+
+
+def net_state(net):
+    """What a fitted net knows, as plain data: numpy weights, and a dict of numbers an epoch."""
+    weights = {name: w.detach().cpu().numpy() for name, w in net.module_.state_dict().items()}
+    history = [
+        {name: float(value) for name, value in epoch.items() if name != "batches"}
+        for epoch in net.history
+    ]
+    return {"weights": weights, "history": history}
+
+
+def net_from_state(state):
+    """A net on the CPU, ready to predict, from `net_state`."""
+    hidden_size, n_features = state["weights"]["0.weight"].shape
+    with seeded(0):  # initial weights, which the next lines replace
+        net = make_net(n_features, hidden_size, device="cpu").initialize()
+    weights = {name: torch.from_numpy(w.copy()) for name, w in state["weights"].items()}
+    net.module_.load_state_dict(weights)
+    net.module_.eval()
+    net.history = History(state["history"])
+    return net
+
+
+def logit_margin(module, X, device):
+    """Logit of class 1 minus that of class 0.
+
+    Parameters
+    ----------
+    module : Perceptron on the CPU, left there
+    X : ndarray of shape (n_samples, n_features), float32
+    device : torch.device
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), float32
+    """
+    weights = {name: w.to(device) for name, w in module.state_dict().items()}
+    with torch.inference_mode():
+        margins = [
+            torch.func.functional_call(module, weights, rows.to(device)).diff(dim=1)[:, 0].cpu()
+            for rows in torch.from_numpy(X).split(ROWS_AT_ONCE)
+        ]
+    return np.asarray(torch.cat(margins))

@@ -1,0 +1,120 @@
+"""From an opened file to upright RGB pixels, and from those to a small square."""
+
+import numpy as np
+from PIL import Image
+
+from ._files import open_header
+from .exif import orientation
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_MID_GRAY = (128, 128, 128)
+
+
+def open_photo(source, *, min_size=None):
+    """Decode a photograph.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, bytes or PIL image
+        A file, its content, or an image, which is left as it is.
+    min_size : int, optional
+        Pixels of the shorter side that are enough. A JPEG is then decoded at a half, a quarter
+        or an eighth of its size, never below ``min_size``, in a fraction of the time.
+
+    Returns
+    -------
+    PIL image
+        RGB, 8 bits a channel, upright: the EXIF orientation is applied. Transparent parts lie on
+        mid-gray; 16-bit grays keep their upper 8 bits.
+
+    Raises
+    ------
+    PhotoError
+        Where the file is missing, no image, damaged or truncated.
+    OversizedPhotoError
+        Where the header announces too many pixels.
+    """
+    with open_header(source) as image:
+        turn = orientation(image)  # before decoding closes the file
+        if min_size is not None and image is not source:
+            image.draft(None, (min_size, min_size))
+        return to_rgb(_turned(image, turn))
+
+
+def header(source):
+    """The size (width, height) that `open_photo` would give, and the format, without decoding."""
+    with open_header(source) as image:
+        size = image.size[::-1] if orientation(image) >= 5 else image.size
+        return size, image.format
+
+
+def _turned(image, turn):
+    return image.transpose(_UPRIGHT[turn]) if turn in _UPRIGHT else image
+
+
+def to_rgb(image):
+    """Any PIL image as 8-bit RGB.
+
+    Raises
+    ------
+    ValueError
+        For 32-bit modes, whose white is unknown.
+    """
+    if image.mode.startswith("I;16"):
+        deep = np.asarray(image.convert("I"))
+        return Image.fromarray((deep >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise ValueError(f"32-bit pixels ({image.mode}); save an 8-bit or 16-bit copy")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        ground = Image.new("RGBA", layer.size, (*_MID_GRAY, 255))
+        return Image.alpha_composite(ground, layer).convert("RGB")
+    return image.convert("RGB")
+
+
+def resized(image, size, *, antialias=True):
+    """Pixels of ``image`` stretched to a square.
+
+    Parameters
+    ----------
+    image : PIL RGB image
+    size : int
+    antialias : bool
+        True: bicubic over as many pixels as one output pixel covers. False: plain bilinear
+        sampling of the four nearest, as early torchvision did; only for checkpoints that
+        learned from such pixels.
+
+    Returns
+    -------
+    ndarray of uint8, shape (size, size, 3)
+    """
+    if antialias:
+        return np.array(image.resize((size, size), Image.Resampling.BICUBIC))
+    pixels = np.asarray(image, dtype=np.float32)
+    rows, cols = _bilinear(pixels.shape[0], size), _bilinear(pixels.shape[1], size)
+    lines = _mix(pixels, rows, axis=0)
+    return np.rint(_mix(lines, cols, axis=1)).astype(np.uint8)
+
+
+def _bilinear(length, size):
+    """For each of ``size`` samples: the pixel before, the pixel after, and the latter's weight."""
+    position = np.maximum((np.arange(size) + 0.5) * length / size - 0.5, 0)
+    before = np.minimum(position.astype(int), length - 1)
+    after = np.minimum(before + 1, length - 1)
+    return before, after, (position - before).astype(np.float32)
+
+
+def _mix(pixels, samples, axis):
+    before, after, weight = samples
+    shape = [1, 1, 1]
+    shape[axis] = -1
+    weight = weight.reshape(shape)
+    return pixels.take(before, axis) * (1 - weight) + pixels.take(after, axis) * weight

@@ -1,0 +1,263 @@
+"""Photographs as rows: records without pixels, and the face crop that every model sees."""
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+from joblib import Parallel, delayed
+from PIL import Image
+
+from ..errors import NoFaceError, PhotoError
+from ._files import name_of
+from .exif import CATEGORICAL_TAGS, NUMERIC_TAGS, normalise_exif, read_exif
+from .faces import (
+    SEARCH_SIDE,
+    Face,
+    as_face,
+    check_margin,
+    crop,
+    locator,
+    look_up,
+    square,
+    whole,
+)
+from .pixels import header, open_photo, resized
+
+__all__ = ["FaceCrop", "PhotoRecord", "face_crop", "open_photo", "read_photos"]
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoRecord:
+    """A photograph as a row of data: where it is and what is known of it, without its pixels.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    exif : mapping of str to float or str
+        As `read_exif` gives it; read-only here.
+    face : Face, optional
+        Where the face is, if that is known; otherwise it is located when pixels are needed.
+    """
+
+    path: str
+    exif: Mapping = field(default_factory=dict, hash=False)
+    face: Face | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "path", os.fspath(self.path))
+        object.__setattr__(self, "exif", MappingProxyType(dict(self.exif)))
+
+    def __reduce__(self):  # a mapping proxy cannot be pickled
+        return PhotoRecord, (self.path, dict(self.exif), self.face)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceCrop:
+    """A face, cut out and scaled.
+
+    Attributes
+    ----------
+    pixels : ndarray of uint8, shape (image_size, image_size, 3)
+    face : Face
+        In fractions of the crop.
+    """
+
+    pixels: np.ndarray
+    face: Face
+
+
+def read_photos(paths, *, exif=None, faces=None, n_jobs=None, on_error="raise"):
+    """Read what is known of photographs: headers and EXIF, no pixels.
+
+    Parameters
+    ----------
+    paths : list, 1-D array, Series or one-column frame of str, Path or PhotoRecord
+        Records keep what they know and are completed from the tables.
+    exif : mapping {path: {tag: value}} or DataFrame indexed by path, optional
+        Goes before what the file says, tag by tag; in the form of
+        `~sklearn_blades.photos.exif.normalise_exif`.
+    faces : mapping {path: Face or (left, top, right, bottom)}, optional
+        In fractions of the upright image. Keys of both tables match by real path.
+    n_jobs : int, optional
+        Threads, as in joblib.
+    on_error : {"raise", "skip"}
+        ``"skip"`` leaves unreadable files out, with one warning.
+
+    Returns
+    -------
+    list of PhotoRecord
+        In the order of ``paths``; shorter only with ``on_error="skip"``.
+
+    Raises
+    ------
+    PhotoError
+        For the first unreadable file, with ``on_error="raise"``.
+    """
+    if on_error not in ("raise", "skip"):
+        raise ValueError(f"on_error={on_error!r}; use 'raise' or 'skip'.")
+    photos = photo_list(paths)
+    facts = {key: normalise_exif(row) for key, row in _by_real_path(exif, "exif").items()}
+    if facts and not any(facts.values()):
+        known = ", ".join((*NUMERIC_TAGS, *CATEGORICAL_TAGS))
+        raise ValueError(f"exif= holds none of the tags; its columns must be among {known}.")
+    found = {key: as_face(face) for key, face in _by_real_path(faces, "faces").items()}
+    records = Parallel(n_jobs=n_jobs, prefer="threads")(
+        delayed(_read)(photo, facts, found, on_error == "skip") for photo in photos
+    )
+    failed = [record for record in records if isinstance(record, PhotoError)]
+    if failed:
+        names = "; ".join(str(error) for error in failed[:3])
+        more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
+        warnings.warn(
+            f"{len(failed)} of {len(photos)} photographs left out: {names}{more}", stacklevel=2
+        )
+    return [record for record in records if isinstance(record, PhotoRecord)]
+
+
+def photo_list(paths):
+    """Rows as a plain list, from any of the containers that hold them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For one photograph that is not in a list, and for tables of more than one column.
+    """
+    if isinstance(paths, str | bytes | os.PathLike | PhotoRecord | Image.Image):
+        raise TypeError(f"{name_of(paths)}: one photograph; wrap it in a list: [{paths!r}].")
+    if isinstance(paths, list | tuple):
+        return list(paths)
+    if not hasattr(paths, "__array__"):
+        return list(paths)
+    array = np.asarray(paths, dtype=object)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"photographs of shape {array.shape}: give a list or a single column.")
+    return array.tolist()
+
+
+def face_crop(photo, *, face_locator="haar", face_margin=1.3, image_size=224, antialias=True):
+    """Cut the face out of a photograph and scale it.
+
+    Parameters
+    ----------
+    photo : PhotoRecord, str, Path, bytes, PIL image or ndarray of uint8, (h, w, 3) or (h, w)
+        A record's own face goes before the locator.
+    face_locator : "haar", "whole", "yunet:/path.onnx", {path: Face} or callable
+        ``"whole"`` keeps the whole image and takes it for a crop at ``face_margin`` times the
+        face box. Of several faces the largest is taken.
+    face_margin : float of at least 1
+        The crop's side over the larger side of the face box.
+    image_size : int
+        Pixels of the result's side.
+    antialias : bool
+        False: plain bilinear sampling of the fully decoded picture.
+
+    Returns
+    -------
+    FaceCrop
+
+    Raises
+    ------
+    NoFaceError
+        Where no face was found.
+    PhotoError
+        Where the photograph cannot be read.
+
+    Notes
+    -----
+    The scale at which a JPEG is decoded follows from the face and ``image_size`` alone, so that
+    a face from a table and the same face from a locator give the same pixels.
+    """
+    check_margin(face_margin)
+    source, face = _source(photo)
+    size, form = header(source)
+    if form != "JPEG":  # a JPEG alone can be decoded small; others once for both uses
+        source = open_photo(source)
+    if isinstance(face_locator, str) and face_locator == "whole":
+        image = open_photo(source, min_size=image_size if antialias else None)
+        return FaceCrop(resized(image, image_size, antialias=antialias), face or whole(face_margin))
+    if face is None:
+        face = _find(source, size, name_of(getattr(photo, "path", photo)), face_locator)
+    left, _, right, _ = square(size, face, face_margin)
+    enough = -(-image_size * min(size) // (right - left))
+    image, face = crop(
+        open_photo(source, min_size=enough if antialias else None), face, face_margin
+    )
+    return FaceCrop(resized(image, image_size, antialias=antialias), face)
+
+
+def _read(photo, facts, found, skip):
+    """One record, or with ``skip`` the `PhotoError` that prevented it."""
+    try:
+        if isinstance(photo, PhotoRecord):
+            record = photo
+        elif isinstance(photo, str | os.PathLike):
+            record = PhotoRecord(photo, read_exif(photo))
+        else:
+            raise TypeError(
+                f"{photo!r}: a path or a PhotoRecord is needed here, not {type(photo).__name__}."
+            )
+    except PhotoError as error:
+        if skip:
+            return error
+        raise
+    real = os.path.realpath(record.path) if facts or found else None
+    return replace(
+        record,
+        exif={**record.exif, **facts.get(real, {})},
+        face=found.get(real, record.face),
+    )
+
+
+def _by_real_path(table, name):
+    """``table`` as a dict keyed by real path; {} for None."""
+    if table is None:
+        return {}
+    if hasattr(table, "to_dict") and hasattr(table, "columns"):
+        table = table.to_dict("index")
+    if not isinstance(table, Mapping):
+        raise TypeError(f"{name}= must be a mapping keyed by path, not {type(table).__name__}.")
+    try:
+        return {os.path.realpath(key): value for key, value in table.items()}
+    except TypeError:
+        raise TypeError(
+            f"{name}= must be keyed by path; for a DataFrame, set_index('path') first."
+        ) from None
+
+
+def _source(photo):
+    """What `open_photo` takes, and the face if it is known already."""
+    if isinstance(photo, PhotoRecord):
+        return photo.path, photo.face
+    if isinstance(photo, np.ndarray):
+        if photo.dtype != np.uint8 or photo.ndim not in (2, 3) or photo.shape[2:] not in ((), (3,)):
+            raise ValueError(
+                f"an array of {photo.dtype}, shape {photo.shape}: images as arrays are uint8 of "
+                "shape (height, width, 3) or (height, width)."
+            )
+        return Image.fromarray(np.ascontiguousarray(photo)), None
+    return photo, None
+
+
+def _find(source, size, name, face_locator):
+    """The largest face, in fractions of the upright image."""
+    if isinstance(face_locator, Mapping):
+        face = look_up(face_locator, name)
+        if face is None:
+            raise NoFaceError(name, "has no row in the table of faces.")
+        return face
+    find = locator(face_locator)
+    enough = -(-SEARCH_SIDE * min(size) // max(size))
+    faces = find(open_photo(source, min_size=enough))
+    if not faces:
+        raise NoFaceError(
+            name,
+            f"face_locator={face_locator!r} found no face; leave the photograph out, give its "
+            "face box in a {path: box} table, or use face_locator='whole' for face crops.",
+        )
+    return max(faces, key=lambda face: face.area)
