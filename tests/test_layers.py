@@ -21,16 +21,8 @@ ROOMS = [
     {"evaluation"},
     {"photos"},
     {"_one_class", "_binary"},
-    {
-        "errors",
-        "_cache",
-        "_device",
-        "_sklearn",
-        "_features",
-        "_conformal",
-        "_mixture",
-        "_perceptron",
-    },
+    {"_features", "_conformal", "_mixture", "_perceptron"},
+    {"errors", "_cache", "_device", "_sklearn"},
 ]
 FLOOR = {name: level for level, room in enumerate(reversed(ROOMS)) for name in room}
 

@@ -119,6 +119,7 @@ class BilevelNet(NeuralNet):
             self._begin_records(epoch)
             self.run_single_epoch(loader, training=True, prefix="train", step_fn=self.train_step)
             self.notify("on_epoch_end", dataset_train=X, dataset_valid=None)
+            self._save()
         return self
 
     def train_step(self, batch, **fit_params):
@@ -146,7 +147,6 @@ class BilevelNet(NeuralNet):
         self.history.record("weights", _named(self.tasks, weights))
         self.history.record("outer_loss", outer_losses.nanmean().item())
         self.history.record("lr", self.schedule_.get_last_lr()[0])
-        self._save()
         if self.verbose:
             row = self.history[-1]
             print(
