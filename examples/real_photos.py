@@ -61,7 +61,8 @@ def split_photographs(root, unseen, seed):
     foreign = [row for row in photos if unseen in row["source"]]
     photos = [row for row in photos if unseen not in row["source"]]
     if not foreign or not photos:
-        raise SystemExit(f"--unseen {unseen!r} must name some of the sources, not all or none.")
+        sources = ", ".join(sorted({row["source"] for row in photos + foreign}))
+        raise SystemExit(f"--unseen {unseen!r}: part of the name of one of {sources}")
     training, test = deal(photos, 0.25, seed)
     encoder, head = deal(training, 0.35, seed)
     # The small pictures are for pretraining only: nobody of head, test or the unseen source.
@@ -144,8 +145,12 @@ def main():
     encoder = BladesEncoder(
         face_locator="whole",
         face_margin=MARGIN,
+        # From scratch on few photographs: see quickstart.py.
+        batch_size=24,
+        freeze_text=True,
+        outer_interval=4,
+        weight_lr=0.01,
         max_epochs=options.epochs,
-        outer_interval=2,
         random_state=seed,
         verbose=1,
     ).fit(column(encoder_rows, "path"), groups=column(encoder_rows, "group"))

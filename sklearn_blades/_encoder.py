@@ -50,6 +50,10 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         The task whose loss on held-out photographs the weights serve.
     task_weighting : {"bilevel", "bilevel-free", "equal"} or dict, default="bilevel"
         Learned on the simplex; learned freely, as published; all 1; or fixed by task name.
+    primary_share : "auto" or float, default="auto"
+        Share of the total weight with which the primary task starts under ``"bilevel"``:
+        ``"auto"`` is an equal share for pretrained towers and two thirds from scratch; see
+        `sklearn_blades.pretext.rates`.
     outer_fraction : float, default=0.1
         Share of the photographs (of the groups, if given) held out for the weights.
     outer_interval : int, default=1
@@ -81,7 +85,7 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Keep the text tower as it is.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Of the towers; ``"auto"`` is float32. It is part of the model: a mixture fitted on
-        features of one precision does not hold for the other.
+        features of one precision does not hold for the other, so what `fit` used stays.
     memory : str, default=None
         Folder in which to keep crops and features; by default they are kept in memory.
     checkpoint_dir : str, default=None
@@ -107,10 +111,12 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Per epoch: ``losses`` and ``weights`` by task, ``outer_loss``, ``train_loss``, ``lr``.
     n_iter_ : int
         Epochs run.
-    lr_, weight_lr_ : float
-        The rates used.
+    lr_, weight_lr_ : float or None
+        The rates used; None without training.
     n_features_out_ : int
     precision_ : str
+    digest_ : str
+        Fingerprint of image tower and preprocessing; features are cached under it.
     preprocessing_ : Preprocessing
 
     Examples
@@ -130,6 +136,7 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         "tasks": [StrOptions({"default", "zou25"}), list, tuple],
         "primary_task": [str],
         "task_weighting": [StrOptions({"bilevel", "bilevel-free", "equal"}), dict],
+        "primary_share": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="neither")],
         "outer_fraction": [Interval(Real, 0, 1, closed="neither")],
         "outer_interval": [Interval(Integral, 1, None, closed="left")],
         "paired_views": ["boolean"],
@@ -161,6 +168,7 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         tasks="default",
         primary_task="manipulated",
         task_weighting="bilevel",
+        primary_share="auto",
         outer_fraction=0.1,
         outer_interval=1,
         paired_views=True,
@@ -190,6 +198,7 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.tasks = tasks
         self.primary_task = primary_task
         self.task_weighting = task_weighting
+        self.primary_share = primary_share
         self.outer_fraction = outer_fraction
         self.outer_interval = outer_interval
         self.paired_views = paired_views
@@ -221,6 +230,7 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Parameters
         ----------
         X : list, array or Series of paths, or of PhotoRecord
+            Files, not images in memory: EXIF is in the file.
         y : array-like, default=None
             Without it all rows are photographs; with it only rows equal to
             ``photographic_label`` are used.
@@ -361,6 +371,7 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             pretrained=self.pretrained is not None,
             lr=self.lr,
             weight_lr=self.weight_lr,
+            primary_share=self.primary_share,
             optimizer__weight_decay=self.weight_decay,
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
@@ -375,7 +386,9 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         )
 
     def _fingerprint(self, photos, groups, seed):
-        what = {k: v for k, v in self.get_params(deep=False).items() if k not in _HOW}
+        # Functions go by name: their repr is an address, which another process does not have.
+        params = self.get_params(deep=False).items()
+        what = {k: getattr(v, "__qualname__", v) for k, v in params if k not in _HOW}
         paths = [str(getattr(photo, "path", photo)) for photo in photos]
         return key_of(sorted(what.items(), key=str), seed, paths, list(groups))
 

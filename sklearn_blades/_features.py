@@ -35,8 +35,7 @@ def check_features(estimator, X, *, reset=False):
         raise ValueError(
             f"{bad.size} of {len(X)} rows contain NaN or infinity (rows {first}), as photographs "
             "that could not be read do. Drop them with `keep = np.isfinite(X).all(axis=1)` and "
-            "use X[keep], y[keep]; or leave such files out before the encoder with "
-            "read_photos(paths, on_error='skip')."
+            "use X[keep], y[keep]."
         )
     return X
 

@@ -1,6 +1,8 @@
 """Face crops, each located and decoded once and kept small."""
 
+import uuid
 import warnings
+import weakref
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -13,6 +15,10 @@ from .._cache import cache_for, file_identity, key_of
 from ..errors import PhotoError
 from .faces import Face, look_up
 from .records import FaceCrop, PhotoRecord, face_crop
+
+# A callable is known by being the same object: by its name or code, an edited one might pass for
+# the old. Its crops are found again within one process only.
+_tokens = weakref.WeakKeyDictionary()
 
 
 class CropSettings(NamedTuple):
@@ -47,8 +53,8 @@ def photo_key(photo, settings):
         how = "given"  # "whole" keeps the image whole even where the face is known
     elif isinstance(how, Callable):
         try:
-            how = joblib.hash(how)
-        except Exception:  # what cannot be pickled cannot be told from another of its kind
+            how = _tokens.setdefault(how, uuid.uuid4().hex)
+        except TypeError:  # not hashable, or no weak reference to it can be kept
             return None
     if isinstance(photo, np.ndarray | Image.Image):
         identity = joblib.hash(np.asarray(photo)), getattr(photo, "mode", None)

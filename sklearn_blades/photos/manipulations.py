@@ -93,13 +93,14 @@ def flip(pixels, face, rng, *, resampled=True, region, axis):
 
 
 def distort(pixels, face, rng, *, resampled=True):
-    """Bend the face along a smooth random field that vanishes outside of it.
+    """Bend the face along a smooth random field that vanishes a little outside of it.
 
     Parameters and result as for `resample`.
     """
     shape = pixels.shape[:2]
-    field = _bend(shape, face, rng)
-    return _warp(pixels, field + _jitter(shape, rng) if resampled else field)
+    # The small map is drawn first in every view: equal generators give it to all alike.
+    jitter = _jitter(shape, rng) if resampled else 0
+    return _warp(pixels, jitter + _bend(shape, face, rng))
 
 
 MANIPULATIONS = (
@@ -125,7 +126,7 @@ def _jitter(shape, rng):
 
 
 def _bend(shape, face, rng):
-    """The distortion's field: largest shift `_STRENGTH` of the face box, 0 outside of it."""
+    """The distortion's field: largest shift `_STRENGTH` of the face box, 0 away from it."""
     height, width = shape
     left, top, right, bottom = face.box
     window = np.outer(_bump(top, bottom), _bump(left, right))[:, :, None]

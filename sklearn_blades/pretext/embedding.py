@@ -94,6 +94,8 @@ class JointEmbedding(nn.Module):
         preprocessing = Preprocessing(size)
         if source:
             preprocessing = _load_weights(self.towers, architecture, source, size)
+        else:
+            _open_branches(self.towers.visual)
         self.use_preprocessing(preprocessing)
         self.architecture, self.freeze_text = architecture, freeze_text
         self.towers.text.requires_grad_(not freeze_text)
@@ -147,7 +149,11 @@ class JointEmbedding(nn.Module):
     def forward(self, pixels):
         """Logits of images (n, h, w, 3) against all prompts, shape (n, n_prompts)."""
         scale = self.towers.logit_scale.exp().clamp(max=_MAX_LOGIT_SCALE)
-        return scale * self.encode_image(pixels) @ self.encode_prompts().T
+        logits = scale * self.encode_image(pixels) @ self.encode_prompts().T
+        # Only some architectures have one. It cancels in a softmax, but lets a sigmoid say "rarely"
+        # without all images moving to one side of the sphere.
+        bias = self.towers.logit_bias
+        return logits if bias is None else logits + bias
 
     def __reduce__(self):
         """Pickle as names and numpy arrays, so that no code or device of ours is in the file."""
@@ -209,6 +215,18 @@ def _build_towers(architecture, config):
         return CustomTextCLIP(**config)
     except OSError as error:
         raise OSError(f"{architecture} needs files of a model hub: {error}") from error
+
+
+@torch.no_grad()
+def _open_branches(visual):
+    """Open the residual branches of a ModifiedResNet, which open_clip starts shut, by a fifth.
+
+    Shut, the tower starts as a stack of averages; the coarse task of ``blades-tiny``, alone, was
+    at AUC 0.59 after 200 steps, and at 0.72 from here (600 simulated photographs, one seed).
+    """
+    for name, parameter in visual.named_parameters():
+        if name.endswith("bn3.weight") and not parameter.any():
+            parameter.fill_(0.2)
 
 
 @torch.no_grad()

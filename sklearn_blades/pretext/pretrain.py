@@ -8,7 +8,7 @@ import numpy as np
 from .._features import holdout
 from .bilevel import TaskWeights
 from .embedding import JointEmbedding
-from .rates import learning_rate, weight_rate
+from .rates import learning_rate, starting_share, weight_rate
 from .tasks import TaskSet
 from .trainer import BilevelNet
 from .views import ViewDataset, view_loader
@@ -21,8 +21,8 @@ class Pretrained(NamedTuple):
     tasks: TaskSet
     task_weights: dict
     history: list
-    lr: float
-    weight_lr: float
+    lr: float | None
+    weight_lr: float | None
 
 
 def as_given(embedding, tasks, weighting):
@@ -38,7 +38,7 @@ def as_given(embedding, tasks, weighting):
     embedding.set_prompts(tasks.prompts)
     fixed = weighting if isinstance(weighting, dict) else "equal"
     weights = _named(tasks, TaskWeights(tasks.names, fixed))
-    return Pretrained(embedding.eval(), tasks, weights, [], 0.0, 0.0)
+    return Pretrained(embedding.eval(), tasks, weights, [], None, None)
 
 
 def pretrain(
@@ -57,6 +57,7 @@ def pretrain(
     pretrained,
     lr,
     weight_lr,
+    primary_share,
     **net_params,
 ):
     """Train the towers on most photographs, and the task weights on the others.
@@ -78,7 +79,9 @@ def pretrain(
     paired, resampled : bool
         See `ViewDataset`.
     pretrained : bool
-        Whether the towers start from weights, on which ``lr="auto"`` depends.
+        Whether the towers start from weights, on which what is ``"auto"`` depends.
+    primary_share : "auto" or float
+        Share of the total weight with which the primary task starts on the simplex.
     **net_params
         Of `BilevelNet`.
 
@@ -114,6 +117,8 @@ def pretrain(
         )
         for side, part in enumerate(rows)
     )
+    if primary_share == "auto":
+        primary_share = starting_share(len(tasks), pretrained=pretrained)
     lr, weight_lr = _rates(embedding, inner, lr, weight_lr, pretrained, net_params)
     net = BilevelNet(
         embedding,
@@ -123,6 +128,7 @@ def pretrain(
         outer=outer,
         lr=lr,
         weight_lr=weight_lr,
+        criterion__start=_start(tasks.names, primary, primary_share),
         **net_params,
     ).fit(inner)
     keep = ("epoch", "train_loss", "outer_loss", "losses", "weights", "lr", "dur")
@@ -139,6 +145,11 @@ def _hold_out(groups, fraction, seed):
             "task_weighting='equal'."
         )
     return holdout(len(groups), fraction, seed, groups=groups)
+
+
+def _start(names, primary, share):
+    rest = (1 - share) / max(1, len(names) - 1)
+    return {name: share if name == primary else rest for name in names}
 
 
 def _rates(embedding, inner, lr, weight_lr, pretrained, net_params):

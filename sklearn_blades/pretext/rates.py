@@ -1,4 +1,4 @@
-"""What ``lr="auto"`` and ``weight_lr="auto"`` mean."""
+"""What ``lr="auto"``, ``weight_lr="auto"`` and ``primary_share="auto"`` mean."""
 
 PAPER_STEPS = 54_000
 PAPER_LR = 1e-5
@@ -36,3 +36,19 @@ def weight_rate(n_updates):
     """
     travel = PAPER_WEIGHT_LR * PAPER_STEPS
     return min(5e-2, max(PAPER_WEIGHT_LR, travel / max(1, n_updates)))
+
+
+def starting_share(n_tasks, *, pretrained):
+    """Share of the total weight that the primary task starts with on the simplex.
+
+    Pretrained towers: equal shares, as published. From scratch two thirds: a tower that knows
+    nothing learns the EXIF tasks first, and while the primary task is at chance its gradient says
+    nothing about the others. On 600 simulated photographs (540 steps, one seed) the coarse task's
+    AUC was 0.50 from equal shares and 0.72 with a share near this.
+
+    Examples
+    --------
+    >>> starting_share(4, pretrained=True), round(starting_share(4, pretrained=False), 2)
+    (0.25, 0.67)
+    """
+    return 1 / n_tasks if pretrained else max(2 / 3, 1 / n_tasks)

@@ -132,7 +132,7 @@ class BilevelNet(NeuralNet):
         loss = self.criterion_(losses)
         loss.backward()
         outer_loss = torch.full_like(loss.detach(), float("nan"))
-        if self.criterion_.learned and len(self.records_) % self.outer_interval == 0:
+        if self.criterion_.learned and self.schedule_.last_epoch % self.outer_interval == 0:
             outer_loss = self._learn_weights(pixels, targets, losses.detach())
         self.records_.append((losses.detach(), outer_loss))
         self.optimizer_.step()

@@ -53,12 +53,14 @@ class ViewDataset(Dataset):
         else:
             chosen = [UNTOUCHED if rng.random() < 0.5 else manipulated]
         return [
-            (
-                how.apply(crop.pixels, crop.face, rng, resampled=self.resampled),
-                self.tasks.targets(View(exif, how)),
-            )
-            for how in chosen
+            (self._apply(how, crop, key), self.tasks.targets(View(exif, how))) for how in chosen
         ]
+
+    def _apply(self, how, crop, key):
+        # A generator of its own, in the same state for both views of a pair: they pass through
+        # the same small map, and nothing but the manipulation sets them apart.
+        rng = np.random.default_rng([self.seed, *key, 1])
+        return how.apply(crop.pixels, crop.face, rng, resampled=self.resampled)
 
 
 def collate(photos):
