@@ -1,6 +1,6 @@
 """Pretrain on real photographs and judge the detectors on generators and a source never seen.
 
-    python examples/real_photos.py FOLDER [--epochs 20] [--seed 0]
+    python examples/real_photos.py FOLDER [--epochs 30] [--seed 0]
 
 FOLDER holds `manifest.csv` with the columns file, label ("photographic" or "generated"),
 generator, source and person_or_group_id, and optionally `manifest_small.csv` (more photographs,
@@ -129,7 +129,7 @@ def main():
     parser.add_argument(
         "--unseen", default="pif-website", help="part of the left-out source's name"
     )
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     root, seed, start = options.folder, options.seed, time.perf_counter()

@@ -153,6 +153,10 @@ class TestTaskWeights:
         assert (values > 0).all()
         assert values.argmax() == 2
 
+    def test_simplex_starts_where_it_is_told(self):
+        weights = TaskWeights("abcd", start={"a": 0.7, "b": 0.1, "c": 0.1, "d": 0.1})
+        assert weights.values.tolist() == pytest.approx([2.8, 0.4, 0.4, 0.4])
+
     def test_free_weights_are_the_papers(self):
         weights = TaskWeights("ab", "bilevel-free")
         assert weights.values.tolist() == [1.0, 1.0]

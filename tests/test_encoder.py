@@ -115,6 +115,11 @@ class TestFit:
         with pytest.raises(ValueError, match="groups has 3 rows, X has 32"):
             encoder.fit(photos, groups=["ann"] * 3)
 
+    @pytest.mark.parametrize(("share", "weight"), [("auto", 2 / 3), (0.25, 0.25)])
+    def test_primary_task_starts_ahead_from_scratch(self, photos, share, weight):
+        encoder = BladesEncoder(**FEW, primary_share=share, weight_lr=1e-6).fit(photos[:8])
+        assert encoder.task_weights_["manipulated"] == pytest.approx(2 * weight, abs=1e-3)
+
     def test_fixed_weights_stay(self, photos):
         given = {"ISOSpeedRatings": 0.25, "manipulated": 2.0}
         encoder = BladesEncoder(**FEW, task_weighting=given).fit(photos[:8])
@@ -280,6 +285,19 @@ class TestTransform:
         )
         whole = untrained().fit(photos[:1]).transform(photos[:1])
         assert np.abs(whole - encoder.transform(photos[:1])).max() > 1e-4
+
+    def test_an_edited_locator_is_another_locator(self, encoder, photos):
+        def locate(image, box=(0.2, 0.2, 0.8, 0.8)):
+            return [box]
+
+        looking = pickle.loads(pickle.dumps(encoder)).set_params(face_locator=locate)
+        before = looking.transform(photos[:1])
+
+        def locate(image, box=(0.4, 0.4, 0.6, 0.6)):
+            return [box]
+
+        after = looking.set_params(face_locator=locate).transform(photos[:1])
+        assert np.abs(before - after).max() > 1e-4
 
     def test_pickle_and_clone(self, encoder, photos, features):
         data = pickle.dumps(encoder)

@@ -43,6 +43,15 @@ def test_each_photo_comes_untouched_and_manipulated(crops, exifs):
     assert not torch.equal(pixels[0], pixels[1])
 
 
+def test_nothing_but_the_manipulation_sets_a_pair_apart(crops, exifs):
+    data = dataset(crops, exifs)
+    pairs = [[view for view, _ in data[epoch, 0]] for epoch in range(12)]
+    differs = np.array([(one != other).any(axis=2) for one, other in pairs])
+    assert differs.any(axis=(1, 2)).all()
+    # Flips stay inside their region; a view of its own map would differ up to the rim.
+    assert (~differs[:, [0, -1]].any(axis=(1, 2))).sum() >= 6
+
+
 def test_unpaired_views_are_untouched_half_of_the_time(crops, exifs):
     data = dataset(crops, exifs, paired=False)
     share = np.mean([data[epoch, 0][0][1]["manipulated"] for epoch in range(400)])
