@@ -158,7 +158,8 @@ class BilevelNet(NeuralNet):
 
     def _learn_weights(self, pixels, targets, losses):
         """One step of Adam on lambda; the inner pass is the training step's own."""
-        named = {n: p for n, p in self.module_.named_parameters() if p.requires_grad}
+        # Parameters that no task uses have no gradient: they stand still, ahead and after.
+        named = {n: p for n, p in self.module_.named_parameters() if p.grad is not None}
 
         def losses_at(params, images, truth):
             # Each call has its own copy of the buffers: BatchNorm must not count a look ahead. And
