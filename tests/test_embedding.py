@@ -95,6 +95,15 @@ def test_local_weights_load(tiny, tmp_path, suffix):
     assert JointEmbedding("blades-tiny", pretrained=str(path)).digest() == tiny.digest()
 
 
+def test_weights_of_an_image_tower_alone_are_enough_for_features(tiny, tmp_path):
+    state = tiny.towers.state_dict()
+    visual = {k: v.contiguous() for k, v in state.items() if k.startswith("visual.")}
+    save_file(visual, tmp_path / "w.safetensors")
+    with pytest.warns(UserWarning, match="fills the image tower; .* start random"):
+        loaded = JointEmbedding("blades-tiny", pretrained=str(tmp_path / "w.safetensors"))
+    assert loaded.digest() == tiny.digest()
+
+
 class TestRefusals:
     def refuse(self, message, kind=ValueError, **kwargs):
         with pytest.raises(kind, match=message):
@@ -140,7 +149,9 @@ class TestRefusals:
         else:
             state["visual.layer1.1.conv1.weight"] = torch.zeros(1)
         save_file(state, tmp_path / "w.safetensors")
-        self.refuse("1 tensors are in one", pretrained=str(tmp_path / "w.safetensors"))
+        self.refuse(
+            "1 tensors of the image tower are in one", pretrained=str(tmp_path / "w.safetensors")
+        )
 
 
 class Bomb:

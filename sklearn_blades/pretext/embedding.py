@@ -5,6 +5,7 @@ import hashlib
 import os
 import urllib.error
 import urllib.request
+import warnings
 from copy import deepcopy
 from pathlib import Path
 from typing import NamedTuple
@@ -318,16 +319,24 @@ def _load_weights(towers, architecture, source, size):
         state = _open_clip_names(towers, state)
         settings = {key: source.settings[key] for key in ("mean", "std") if key in source.settings}
         preprocessing = Preprocessing(size, **settings)
+    expected = towers.state_dict()
     # A deeper image tower of the same family has all the tensors we look for, and more of its own.
-    foreign = [key for key in state if key.startswith("visual.") and key not in towers.state_dict()]
+    misfits = [key for key in state if key.startswith("visual.") and key not in expected]
     try:
-        foreign += towers.load_state_dict(state, strict=False).missing_keys
+        lacking = towers.load_state_dict(state, strict=False).missing_keys
     except RuntimeError as error:
         raise ValueError(f"{source.path} does not fit {architecture}: {error}") from error
-    if foreign:
+    misfits += [key for key in lacking if key.startswith("visual.")]
+    if misfits:
         raise ValueError(
-            f"{source.path} does not fit {architecture}: {len(foreign)} tensors are in one but not "
-            f"in the other, first {foreign[0]!r}."
+            f"{source.path} does not fit {architecture}: {len(misfits)} tensors of the image tower "
+            f"are in one but not in the other, first {misfits[0]!r}."
+        )
+    if lacking:
+        warnings.warn(
+            f"{source.path} fills the image tower; {len(lacking)} other tensors, first "
+            f"{lacking[0]!r}, are not in it and start random.",
+            stacklevel=2,
         )
     return preprocessing
 

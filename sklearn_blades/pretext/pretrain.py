@@ -101,20 +101,11 @@ def pretrain(
             f"primary_task={primary!r} is not among the tasks: {', '.join(tasks.names)}."
         )
     embedding.set_prompts(tasks.prompts)
-    rows = np.arange(len(exifs)), None
-    if TaskWeights(tasks.names, weighting).learned:
-        rows = _hold_out(groups, outer_fraction, seed)
+    learned = TaskWeights(tasks.names, weighting).learned
+    rows = _hold_out(groups, outer_fraction, seed) if learned else (np.arange(len(exifs)), None)
+    options = {"paired": paired, "resampled": resampled}
     inner, outer = (
-        part
-        if part is None
-        else ViewDataset(
-            crops.part(part),
-            [exifs[row] for row in part],
-            tasks,
-            paired=paired,
-            seed=seed + side,
-            resampled=resampled,
-        )
+        part if part is None else _views(crops, exifs, part, tasks, seed=seed + side, **options)
         for side, part in enumerate(rows)
     )
     if primary_share == "auto":
@@ -135,6 +126,10 @@ def pretrain(
     history = [{key: row[key] for key in keep} for row in net.history]
     weights = _named(tasks, net.criterion_)
     return Pretrained(embedding.cpu().eval(), tasks, weights, history, lr, weight_lr)
+
+
+def _views(crops, exifs, rows, tasks, **options):
+    return ViewDataset(crops.part(rows), [exifs[row] for row in rows], tasks, **options)
 
 
 def _hold_out(groups, fraction, seed):
