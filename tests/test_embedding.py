@@ -130,7 +130,8 @@ class TestRefusals:
         path.write_bytes(b"hello")
         self.refuse(r"weights\.pt is no file of plain weights", pretrained=str(path))
 
-    def test_code_in_a_file_is_not_run(self, tmp_path):
+    def test_code_in_a_file_is_not_run(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)  # where the file's code would leave its trace
         torch.save({"state_dict": Bomb()}, tmp_path / "bomb.pt")
         self.refuse("is no file of plain weights", pretrained=str(tmp_path / "bomb.pt"))
         assert not (tmp_path / "ran").exists()
