@@ -68,6 +68,8 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         What was used.
     n_iter_ : int
         Iterations of the best start.
+    labels_ : ndarray or None
+        The labels in the ``y`` of `fit`, None without one.
     n_features_in_ : int
 
     Notes
@@ -188,6 +190,7 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         )
         self.n_iter_ = self.mixture_.n_iter_
         self.calibration_scores_ = np.sort(log_density(X[held], self.pca_, self.mixture_))
+        self.labels_ = None if y is None else np.unique(column_or_1d(y).astype(float))
         self._warn_if_unconverged()
         self._warn_if_too_few()
         return self
@@ -225,6 +228,21 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
                 SmallSampleWarning,
                 stacklevel=4,
             )
+
+    def _warn_if_coded_otherwise(self):
+        if self.labels_ is None:
+            return
+        if self.photographic_label == 1 and {1, -1}.issuperset(self.labels_):
+            return
+        coded = ", ".join(f"{label:g}" for label in self.labels_[:5])
+        warnings.warn(
+            f"predict answers +1 (photograph) and -1 (AI-generated), but fit was given labels "
+            f"{coded}: do not compare the two. Code y as `np.where(y == "
+            f"{self.photographic_label!r}, 1, -1)` and leave photographic_label at 1, or use a "
+            'scorer without a threshold, such as "roc_auc".',
+            UserWarning,
+            stacklevel=3,
+        )
 
     @property
     def offset_(self):
@@ -277,8 +295,16 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples,), int
             +1 = not flagged, -1 = flagged as AI-generated.
+
+        Warns
+        -----
+        UserWarning
+            If `fit` was given labels in another code, 0 and 1 say: a scorer that compares these
+            predictions with them ("accuracy", "f1") is wrong without a sign of it.
         """
-        return np.where(self.score_samples(X) < self.offset_, -1, 1)
+        scores = self.score_samples(X)
+        self._warn_if_coded_otherwise()
+        return np.where(scores < self.offset_, -1, 1)
 
     def p_values(self, X):
         """Conformal p-value of "this is a photograph like those held out".

@@ -7,7 +7,11 @@ from threadpoolctl import threadpool_limits
 from sklearn_blades import BladesBinary, BladesOneClass
 
 # Most checks fit on a few dozen rows, where the one-class head says that it cannot flag anything.
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn_blades.errors.SmallSampleWarning")
+# Some pass labels 0 and 1 and then predict.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn_blades.errors.SmallSampleWarning"),
+    pytest.mark.filterwarnings("ignore:predict answers"),
+]
 
 HEADS = [BladesOneClass(), BladesBinary()]
 
