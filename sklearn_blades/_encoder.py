@@ -12,15 +12,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ._cache import cache_for, key_of
+from ._callbacks import CallbackSupportMixin, EpochTasks
 from ._device import PRECISIONS, resolve_device, resolve_precision
 from ._features import photograph_rows
-from ._sklearn import Interval, StrOptions, _fit_context
+from ._sklearn import Interval, StrOptions, _fit_context, _VisualBlock
 from .photos.crops import Crops, CropSettings
 from .photos.records import photo_list, read_photos
 from .pretext.diagnostics import score_tasks
 from .pretext.embedding import JointEmbedding
 from .pretext.inference import embed
-from .pretext.pretrain import as_given, pretrain
+from .pretext.pretrain import as_given, outcome, pretrain
 from .pretext.tasks import TaskSet, default_tasks
 from .pretext.views import ViewDataset
 
@@ -28,7 +29,9 @@ from .pretext.views import ViewDataset
 _HOW = {"n_jobs", "verbose", "memory", "device", "checkpoint_dir", "random_state"}
 
 
-class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class BladesEncoder(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
     """Learn features of photographic faces from camera metadata and face manipulations.
 
     ``fit`` pretrains two towers on photographs alone, weighing the pretext tasks by how much each
@@ -87,7 +90,10 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Of the towers; ``"auto"`` is float32. It is part of the model: a mixture fitted on
         features of one precision does not hold for the other, so what `fit` used stays.
     memory : str, default=None
-        Folder in which to keep crops and features; by default they are kept in memory.
+        Folder in which to keep crops and features, so that each photograph is embedded once
+        among all processes and sessions that name it. At most 10 GiB stay there: what was used
+        longest ago goes first. By default up to 1 GiB is kept in memory, by each process for
+        itself. `clear_cache` empties either.
     checkpoint_dir : str, default=None
         Folder for a checkpoint after each epoch; an interrupted ``fit`` goes on from it.
     on_error : {"raise", "nan"}, default="raise"
@@ -254,6 +260,7 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             For tasks that these photographs cannot teach.
         """
         photos, groups = self._photographs(X, y, groups)
+        callbacks, finish = self._begin_task(X, y)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         device = resolve_device(self.device)
         self.precision_ = resolve_precision(self.precision, device)
@@ -266,12 +273,9 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 freeze_text=self.freeze_text,
             )
             self.preprocessing_ = embedding.preprocessing
-            result = self._pretrain(embedding, photos, groups, seed, device)
-        self.embedding_, self.tasks_, self.task_weights_, self.history_ = result[:4]
-        self.lr_, self.weight_lr_ = result[4:]
-        self.n_iter_ = len(self.history_)
-        self.n_features_out_ = self._n_features_out = self.embedding_.n_features
-        self.digest_ = self.embedding_.digest()
+            result = self._pretrain(embedding, photos, groups, seed, device, callbacks)
+        vars(self).update(_attributes(result))
+        finish()
         return self
 
     def transform(self, X):
@@ -297,6 +301,14 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             on_error=self.on_error,
             n_jobs=self.n_jobs,
         )
+
+    def clear_cache(self):
+        """Forget the crops and features of all encoders with the same ``memory``.
+
+        Results do not change: photographs are decoded and embedded again when they are needed.
+        What other processes keep in their own memory stays there until they end.
+        """
+        cache_for(self.memory).clear()
 
     def score_tasks(self, X, *, random_state=0):
         """How well the pretext tasks are solved on other photographs.
@@ -336,6 +348,24 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         rows = np.flatnonzero(photograph_rows(y, self.photographic_label, len(photos)))
         return [photos[row] for row in rows], groups[rows]
 
+    def _begin_task(self, X, y):
+        """Tell callbacks that fit begins; return what tells them of epochs, and of the end."""
+        task = self._init_callback_context(max_subtasks=self.max_epochs)
+        if task is None:
+            return [], lambda: None
+        y = np.full(len(X), self.photographic_label) if y is None else y
+        task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+
+        def so_far(net):
+            return _attributes(outcome(net, copy.deepcopy(net.module_)))
+
+        return (
+            [EpochTasks(self, task, X, y, so_far)],
+            lambda: task.call_on_fit_task_end(
+                estimator=self, X=X, y=y, reconstruction_attributes=lambda: vars(self)
+            ),
+        )
+
     def _crops(self, photos):
         preprocessing = self.preprocessing_
         settings = CropSettings(
@@ -346,7 +376,7 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         )
         return Crops(photos, settings, cache_for(self.memory))
 
-    def _pretrain(self, embedding, photos, groups, seed, device):
+    def _pretrain(self, embedding, photos, groups, seed, device, callbacks):
         named = isinstance(self.tasks, str)
         tasks = TaskSet(default_tasks(self.tasks) if named else self.tasks)
         weighting = "equal" if named and self.tasks == "zou25" else self.task_weighting
@@ -382,6 +412,7 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             checkpoint_dir=self.checkpoint_dir,
             fingerprint=self._fingerprint(crops.photos, groups, seed),
             device=str(device),
+            callbacks=callbacks,
             verbose=self.verbose,
         )
 
@@ -400,6 +431,17 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             self._copy = (device, self.digest_), copy.deepcopy(self.embedding_).to(device)
         return self._copy[1]
 
+    def _sk_visual_block_(self):
+        """Show the learned weights under the name, where a notebook draws the estimator."""
+        caption = None
+        if hasattr(self, "task_weights_"):
+            ranked = sorted(self.task_weights_.items(), key=lambda item: item[1], reverse=True)
+            caption = "task weights: " + ", ".join(f"{name} {w:.2f}" for name, w in ranked)
+        name = type(self).__name__
+        return _VisualBlock(
+            "single", self, names=name, name_caption=caption, name_details=str(self)
+        )
+
     def __getstate__(self):
         return {k: v for k, v in super().__getstate__().items() if k != "_copy"}
 
@@ -411,3 +453,20 @@ class BladesEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         tags.transformer_tags.preserves_dtype = []
         tags.non_deterministic = False
         return tags
+
+
+def _attributes(result):
+    """What `BladesEncoder.fit` sets from a `Pretrained`."""
+    n_features = result.embedding.n_features
+    return {
+        "embedding_": result.embedding,
+        "tasks_": result.tasks,
+        "task_weights_": result.task_weights,
+        "history_": result.history,
+        "n_iter_": len(result.history),
+        "lr_": result.lr,
+        "weight_lr_": result.weight_lr,
+        "n_features_out_": n_features,
+        "_n_features_out": n_features,
+        "digest_": result.embedding.digest(),
+    }

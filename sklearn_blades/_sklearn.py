@@ -3,4 +3,9 @@
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
-__all__ = ["HasMethods", "Interval", "Options", "StrOptions", "_fit_context"]
+try:
+    from sklearn.utils._repr_html.estimator import _VisualBlock
+except ImportError:  # before 1.7
+    from sklearn.utils._estimator_html_repr import _VisualBlock
+
+__all__ = ["HasMethods", "Interval", "Options", "StrOptions", "_VisualBlock", "_fit_context"]

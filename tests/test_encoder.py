@@ -324,6 +324,13 @@ class TestTransform:
         )
         assert list(frame.columns) == list(names)
 
+    def test_a_notebook_shows_the_task_weights(self, encoder):
+        ranked = sorted(encoder.task_weights_.items(), key=lambda item: -item[1])
+        shown = ", ".join(f"{name} {weight:.2f}" for name, weight in ranked)
+        for estimator in (encoder, make_detector(encoder, BladesOneClass())):
+            assert f"task weights: {shown}" in estimator._repr_html_()
+        assert "task weights" not in clone(encoder)._repr_html_()
+
     def test_no_epochs_takes_weights_as_they_are(self, photos, tmp_path):
         encoder = untrained().fit([str(tmp_path / "never opened.jpg")])
         assert encoder.history_ == []

@@ -8,7 +8,7 @@ import numpy as np
 from .._features import holdout
 from .bilevel import TaskWeights
 from .embedding import JointEmbedding
-from .rates import learning_rate, starting_share, weight_rate
+from .rates import WARMUP, learning_rate, starting_share, weight_rate
 from .tasks import TaskSet
 from .trainer import BilevelNet
 from .views import ViewDataset, view_loader
@@ -119,13 +119,24 @@ def pretrain(
         outer=outer,
         lr=lr,
         weight_lr=weight_lr,
+        warmup=0.0 if pretrained else WARMUP,
         criterion__start=_start(tasks.names, primary, primary_share),
         **net_params,
     ).fit(inner)
+    return outcome(net, embedding)
+
+
+def outcome(net, embedding):
+    """What a `BilevelNet` has learned so far; ``embedding`` is moved to the CPU.
+
+    Returns
+    -------
+    Pretrained
+    """
     keep = ("epoch", "train_loss", "outer_loss", "losses", "weights", "lr", "dur")
     history = [{key: row[key] for key in keep} for row in net.history]
-    weights = _named(tasks, net.criterion_)
-    return Pretrained(embedding.cpu().eval(), tasks, weights, history, lr, weight_lr)
+    weights = _named(net.tasks, net.criterion_)
+    return Pretrained(embedding.cpu().eval(), net.tasks, weights, history, net.lr, net.weight_lr)
 
 
 def _views(crops, exifs, rows, tasks, **options):

@@ -7,10 +7,11 @@ import torch
 from skorch import NeuralNet
 from skorch.utils import to_device
 from torch.func import functional_call
-from torch.optim.lr_scheduler import CosineAnnealingLR
+from torch.optim.lr_scheduler import LambdaLR
 
 from .._device import autocast
 from .bilevel import TaskWeights, hypergradient
+from .rates import rate_factor
 from .views import view_loader
 
 CHECKPOINT = "last.pt"
@@ -20,7 +21,7 @@ class BilevelNet(NeuralNet):
     """Pretrain a `JointEmbedding` on several tasks while learning their weights (METHOD 5).
 
     ``module_`` is the embedding and ``criterion_`` the `TaskWeights`; ``fit`` takes a
-    `ViewDataset`.
+    `ViewDataset`. A skorch callback that sets ``stop_`` ends the training after its epoch.
 
     Parameters
     ----------
@@ -36,6 +37,8 @@ class BilevelNet(NeuralNet):
         Learn the weights at every so many steps.
     weight_lr : float
         Adam's rate on the task weights.
+    warmup : float
+        Share of the steps in which AdamW's rate rises; see `rate_factor`.
     exif_fraction : float
         See `PhotoBatches`.
     precision : {"float32", "bfloat16"}
@@ -56,6 +59,7 @@ class BilevelNet(NeuralNet):
         outer=None,
         outer_interval=1,
         weight_lr=3e-4,
+        warmup=0.0,
         exif_fraction=0.25,
         precision="float32",
         n_workers=0,
@@ -65,7 +69,8 @@ class BilevelNet(NeuralNet):
     ):
         self.tasks, self.primary, self.weighting = tasks, primary, weighting
         self.outer, self.outer_interval, self.weight_lr = outer, outer_interval, weight_lr
-        self.exif_fraction, self.precision, self.n_workers = exif_fraction, precision, n_workers
+        self.warmup, self.exif_fraction = warmup, exif_fraction
+        self.precision, self.n_workers = precision, n_workers
         self.checkpoint_dir, self.fingerprint = checkpoint_dir, fingerprint
         super().__init__(
             module,
@@ -108,11 +113,13 @@ class BilevelNet(NeuralNet):
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         loader = self.get_iterator(X, training=True)
-        self.schedule_ = CosineAnnealingLR(
-            self.optimizer_, T_max=max(1, self.max_epochs * len(loader))
+        n_steps = max(1, self.max_epochs * len(loader))
+        self.schedule_ = LambdaLR(
+            self.optimizer_, lambda step: rate_factor(step, n_steps, warmup=self.warmup)
         )
         self._resume()
         self.outer_loader_ = self.get_iterator(self.outer) if self.criterion_.learned else None
+        self.stop_ = False
         for epoch in range(len(self.history), self.max_epochs):
             self.notify("on_epoch_begin", dataset_train=X, dataset_valid=None)
             loader.batch_sampler.epoch = epoch
@@ -120,6 +127,8 @@ class BilevelNet(NeuralNet):
             self.run_single_epoch(loader, training=True, prefix="train", step_fn=self.train_step)
             self.notify("on_epoch_end", dataset_train=X, dataset_valid=None)
             self._save()
+            if self.stop_:
+                break
         return self
 
     def train_step(self, batch, **fit_params):
