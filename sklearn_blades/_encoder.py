@@ -45,6 +45,9 @@ class BladesEncoder(
     pretrained : str, default=None
         Weights to start from: a tag of open_clip for the architecture, or a local file (also the
         authors' checkpoints, with ``"blades-rn50"``). Nothing is downloaded unless named here.
+        A file of `sklearn_blades.persistence.save` brings its image tower, preprocessing and,
+        with ``training=True``, text tower; as a parameter it survives `clone`. With
+        ``max_epochs=0`` faces are embedded as its encoder did.
     tasks : {"default", "zou25"} or list of PretextTask, default="default"
         ``"default"``: nine EXIF tags and two face tasks. ``"zou25"``: the predecessor as
         published, four ordinal tags and coarse manipulation *with weights fixed at 1*, whatever
@@ -74,7 +77,8 @@ class BladesEncoder(
     face_margin : float, default=1.3
         Side of the crop over the face box.
     image_size : int, default=None
-        Side of the image tower's input in pixels; the architecture's own by default.
+        Side of the image tower's input in pixels; by default that of the encoder in
+        ``pretrained``, else the architecture's own.
     photographic_label : default=1
         The value of ``y`` that marks photographs.
     max_epochs : int, default=20
@@ -382,6 +386,12 @@ class BladesEncoder(
         weighting = "equal" if named and self.tasks == "zou25" else self.task_weighting
         if self.max_epochs == 0:
             return as_given(embedding, tasks, weighting)
+        if not embedding.has_text:
+            raise ValueError(
+                f"pretrained={str(self.pretrained)!r} was saved without its text tower, so it can "
+                "only be used as it is (max_epochs=0). To train it further, save it with "
+                "training=True."
+            )
         crops = self._crops(photos)
         rows = crops.usable(on_error=self.on_error, n_jobs=self.n_jobs)
         crops, groups = crops.part(rows), groups[rows]

@@ -1,6 +1,8 @@
 """The one place that touches scikit-learn's private helpers (tested on 1.6 and on 1.9)."""
 
+from sklearn import calibration
 from sklearn.base import _fit_context
+from sklearn.calibration import _CalibratedClassifier as CalibratedClassifier
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 
 try:
@@ -8,4 +10,19 @@ try:
 except ImportError:  # before 1.7
     from sklearn.utils._estimator_html_repr import _VisualBlock
 
-__all__ = ["HasMethods", "Interval", "Options", "StrOptions", "_VisualBlock", "_fit_context"]
+CALIBRATORS = [
+    getattr(calibration, name)
+    for name in ("_SigmoidCalibration", "_TemperatureScaling")  # the second since 1.8
+    if hasattr(calibration, name)
+]
+
+__all__ = [
+    "CALIBRATORS",
+    "CalibratedClassifier",
+    "HasMethods",
+    "Interval",
+    "Options",
+    "StrOptions",
+    "_VisualBlock",
+    "_fit_context",
+]

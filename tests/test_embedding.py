@@ -71,6 +71,21 @@ def test_pickle_keeps_every_bit(tiny):
     assert b"torch" not in pickle.dumps(tiny)  # names and numpy arrays only
 
 
+@torch.no_grad()
+def test_pickle_keeps_the_activation_of_a_tag(tiny, tmp_path, monkeypatch):
+    from sklearn_blades.pretext import embedding, towers
+
+    state = {name: value.contiguous() for name, value in tiny.towers.state_dict().items()}
+    save_file(state, tmp_path / "w.safetensors")
+    weights = towers.Weights(str(tmp_path / "w.safetensors"), {"quick_gelu": True})
+    with monkeypatch.context() as patch:
+        patch.setattr(embedding, "find_weights", lambda *args: weights)
+        quick = JointEmbedding("blades-tiny", PROMPTS, pretrained="a tag").eval()
+    assert not torch.equal(quick.encode_prompts(), tiny.encode_prompts())
+    again = pickle.loads(pickle.dumps(quick))
+    assert torch.equal(again.encode_prompts(), quick.encode_prompts())
+
+
 def test_building_says_nothing_and_leaves_the_root_logger_alone(caplog):
     handlers = list(logging.getLogger().handlers)
     JointEmbedding("blades-tiny", PROMPTS)

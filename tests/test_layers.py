@@ -15,6 +15,7 @@ PACKAGE = Path(sklearn_blades.__file__).parent
 ROOMS = [
     {"__init__", "app"},
     {"persistence", "_detector"},
+    {"_storable"},
     {"_encoder"},
     {"datasets"},
     {"pretext"},
@@ -22,7 +23,7 @@ ROOMS = [
     {"photos"},
     {"_one_class", "_binary"},
     {"_features", "_conformal", "_mixture", "_perceptron"},
-    {"errors", "_cache", "_device", "_sklearn"},
+    {"errors", "_cache", "_callbacks", "_container", "_device", "_sklearn", "_tree"},
 ]
 FLOOR = {name: level for level, room in enumerate(reversed(ROOMS)) for name in room}
 

@@ -28,6 +28,8 @@ class Pretrained(NamedTuple):
 def as_given(embedding, tasks, weighting):
     """Take the towers as they are. No photograph is opened, so no vocabulary is learned either.
 
+    Towers that were saved without their text tower are asked only what they knew then.
+
     Returns
     -------
     Pretrained
@@ -35,6 +37,7 @@ def as_given(embedding, tasks, weighting):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there is no EXIF
         tasks = tasks.learn([])
+    tasks = TaskSet(task for task in tasks if embedding.knows(task.prompts))
     embedding.set_prompts(tasks.prompts)
     fixed = weighting if isinstance(weighting, dict) else "equal"
     weights = _named(tasks, TaskWeights(tasks.names, fixed))
