@@ -1,53 +1,249 @@
-"""The cache: bounded, read-only, whole files or none."""
+"""The cache: bounded, read-only, whole files or none, each array made once."""
+
+import os
+import pickle
+import signal
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sklearn_blades._cache import ArrayCache, cache_for, file_identity, key_of
+from sklearn_blades.photos.crops import Crops, CropSettings
+
+KEYS = [key_of(i) for i in range(40)]
 
 
-def test_least_recently_used_goes_first():
-    cache = ArrayCache(max_bytes=200)
-    for key in "ab":
-        cache.put(key, np.zeros(80, dtype=np.uint8))
-    cache.get("a")
-    cache.put("c", np.zeros(80, dtype=np.uint8))
-    assert cache.get("b") is None
-    assert cache.get("a") is not None
-    assert cache.get("c") is not None
+def files(folder):
+    return sorted(folder.rglob("*.npy"))
 
 
-def test_what_exceeds_the_bound_is_not_kept():
-    cache = ArrayCache(max_bytes=10)
-    cache.put("a", np.zeros(11, dtype=np.uint8))
-    assert cache.get("a") is None
+def fill_slowly(folder, log, keys=KEYS, start=None):
+    """Fill a cache two keys at a time, and write down in a file which keys were made."""
+    if start is not None:
+        start.wait()
+
+    def make(keys):
+        time.sleep(0.01)
+        with Path(log).open("a") as file:
+            file.write("".join(f"{key}\n" for key in keys))
+        return {key: np.array([KEYS.index(key)]) for key in keys}
+
+    return ArrayCache(folder=folder).fill(keys, make, batch=2)
 
 
-def test_arrays_are_read_only():
-    cache = ArrayCache()
-    cache.put("a", np.zeros(3))
-    with pytest.raises(ValueError, match="read-only"):
-        cache.get("a")[0] = 1
+def fill_and_die(folder, log):
+    """As `fill_slowly`, up to a sudden end at the 11th key, with its claim in hand."""
+    fill_slowly(folder, log, KEYS[:10])
+    (next(Path(folder, "sklearn_blades").glob("??")) / "half.part").write_bytes(b"\x93NUM")
+    ArrayCache(folder=folder).fill(
+        KEYS[10:], lambda keys: os.kill(os.getpid(), signal.SIGKILL), batch=2
+    )
 
 
-def test_clear_forgets():
-    cache = ArrayCache()
-    cache.put("a", np.zeros(3))
-    cache.clear()
-    assert cache.get("a") is None
+class TestMemory:
+    def test_least_recently_used_goes_first(self):
+        cache = ArrayCache(max_bytes=200)
+        for key in "ab":
+            cache.put(key, np.zeros(80, dtype=np.uint8))
+        cache.get("a")
+        cache.put("c", np.zeros(80, dtype=np.uint8))
+        assert cache.get("b") is None
+        assert cache.get("a") is not None
+        assert cache.get("c") is not None
+
+    def test_what_exceeds_the_bound_is_not_kept(self):
+        cache = ArrayCache(max_bytes=10)
+        cache.put("a", np.zeros(11, dtype=np.uint8))
+        assert cache.get("a") is None
+
+    def test_arrays_are_read_only(self, tmp_path):
+        for cache in (ArrayCache(), ArrayCache(folder=tmp_path), ArrayCache(folder=tmp_path)):
+            if cache.get("a") is None:
+                cache.put("a", np.zeros(3))
+            with pytest.raises(ValueError, match="read-only"):
+                cache.get("a")[0] = 1
+
+    def test_clear_forgets(self):
+        cache = ArrayCache()
+        cache.put("a", np.zeros(3))
+        cache.clear()
+        assert cache.get("a") is None
 
 
-def test_folder_outlives_the_process(tmp_path):
-    ArrayCache(folder=tmp_path).put("abc", np.arange(3.0))
-    np.testing.assert_array_equal(ArrayCache(folder=tmp_path).get("abc"), np.arange(3.0))
-    assert not list(tmp_path.rglob("*.part"))
+class TestFolder:
+    def test_outlives_the_process(self, tmp_path):
+        ArrayCache(folder=tmp_path).put("abc", np.arange(3.0))
+        np.testing.assert_array_equal(ArrayCache(folder=tmp_path).get("abc"), np.arange(3.0))
+        assert not list(tmp_path.rglob("*.part"))
+
+    @pytest.mark.parametrize("where", [0, 60, -3])
+    def test_a_changed_byte_is_as_good_as_no_file(self, tmp_path, where):
+        ArrayCache(folder=tmp_path).put("abc", np.arange(3.0))
+        (path,) = files(tmp_path)
+        raw = bytearray(path.read_bytes())
+        raw[where] ^= 1
+        path.write_bytes(raw)
+        assert ArrayCache(folder=tmp_path).get("abc") is None
+        assert not path.exists()
+
+    @pytest.mark.parametrize("damage", [b"", b"\0" * 8, b"hello", b"\x93NUMPY"])
+    def test_a_damaged_file_is_made_again(self, tmp_path, damage):
+        ArrayCache(folder=tmp_path).put("abc", np.arange(3.0))
+        files(tmp_path)[0].write_bytes(damage)
+        cache = ArrayCache(folder=tmp_path)
+        assert cache.get("abc") is None
+        assert not files(tmp_path)
+        cache.fill(["abc"], lambda keys: {"abc": np.ones(2)}, batch=1)
+        np.testing.assert_array_equal(ArrayCache(folder=tmp_path).get("abc"), np.ones(2))
+
+    def test_is_bounded_and_keeps_what_was_used_last(self, tmp_path):
+        limit = 40 * 4096
+        cache = ArrayCache(folder=tmp_path, max_disk_bytes=limit)
+        for age, key in enumerate(KEYS[:30]):
+            cache.put(key, np.zeros(1000, dtype=np.uint8))
+            os.utime(tmp_path / "sklearn_blades" / key[:2] / f"{key}.npy", (age, age))
+        ArrayCache(folder=tmp_path).get(KEYS[0])
+        for i in range(100, 130):
+            cache.put(key_of(i), np.zeros(1000, dtype=np.uint8))
+            assert len(files(tmp_path)) <= 40
+        fresh = ArrayCache(folder=tmp_path)
+        assert fresh.get(KEYS[0]) is not None
+        assert fresh.get(KEYS[1]) is None
+        assert fresh.get(key_of(129)) is not None
+        assert len(files(tmp_path)) >= 30
+
+    def test_what_a_dead_writer_left_goes_after_an_hour(self, tmp_path):
+        cache = ArrayCache(folder=tmp_path)
+        cache.put("abc", np.zeros(3))
+        for name, age in (("dead", 4000), ("alive", 0)):
+            part = tmp_path / "sklearn_blades" / "ab" / f"{name}.part"
+            part.write_bytes(b"\x93NUM")
+            os.utime(part, (time.time() - age,) * 2)
+        ArrayCache(folder=tmp_path).put("xyz", np.zeros(3))
+        assert [path.stem for path in tmp_path.rglob("*.part")] == ["alive"]
+        assert len(files(tmp_path)) == 2
+
+    def test_clear_deletes_ours_and_nothing_else(self, tmp_path):
+        (tmp_path / "ab").mkdir()
+        for mine in (tmp_path / "ab" / "mine.npy", tmp_path / "mine.part"):
+            mine.write_bytes(b"precious")
+        cache = ArrayCache(folder=tmp_path)
+        cache.put("abc", np.zeros(3))
+        cache.clear()
+        assert cache.get("abc") is None
+        assert ArrayCache(folder=tmp_path).get("abc") is None
+        assert files(tmp_path) == [tmp_path / "ab" / "mine.npy"]
+        assert (tmp_path / "mine.part").exists()
+
+    def test_that_cannot_be_is_named(self, tmp_path):
+        (tmp_path / "file").write_text("")
+        with pytest.raises(OSError, match=r"memory='.*file' cannot hold a cache.*memory=None"):
+            cache_for(tmp_path / "file")
+
+    def test_a_full_disk_loses_no_work(self, tmp_path, monkeypatch):
+        def full(*args):
+            raise OSError(28, "No space left on device")
+
+        cache = ArrayCache(folder=tmp_path)
+        monkeypatch.setattr(Path, "write_bytes", full)
+        with pytest.warns(UserWarning, match=r"cannot be written \(No space left"):
+            cache.put("abc", np.zeros(3))
+        assert cache.get("abc") is not None
+
+    def test_deleted_by_hand_comes_back(self, tmp_path):
+        cache_for(tmp_path / "a").put("abc", np.zeros(3))
+        (tmp_path / "a").rename(tmp_path / "b")
+        fill_slowly(tmp_path / "a", tmp_path / "log", KEYS[:2])
+        cache_for(tmp_path / "a").put("xyz", np.zeros(3))
+        assert len(files(tmp_path / "a")) == 3
 
 
-@pytest.mark.parametrize("damage", [b"", b"hello", b"\x93NUMPY"])
-def test_a_damaged_file_is_as_good_as_none(tmp_path, damage):
-    ArrayCache(folder=tmp_path).put("abc", np.arange(3.0))
-    next(tmp_path.rglob("*.npy")).write_bytes(damage)
-    assert ArrayCache(folder=tmp_path).get("abc") is None
+class TestFill:
+    def test_makes_what_is_missing_in_batches(self):
+        cache, asked = ArrayCache(), []
+        cache.put("b", np.array([1]))
+
+        def make(keys):
+            asked.append(keys)
+            return {key: np.array([ord(key)]) for key in keys if key != "d"}
+
+        found = cache.fill(list("abcde"), make, batch=3)
+        assert asked == [["a", "c", "d"], ["e"]]
+        assert {key: int(array[0]) for key, array in found.items()} == {
+            "a": 97, "b": 1, "c": 99, "e": 101,
+        }  # fmt: skip
+        assert cache.get("d") is None
+
+    def test_an_error_lets_go_of_the_claims(self, tmp_path):
+        for cache in (ArrayCache(), ArrayCache(folder=tmp_path)):
+            with pytest.raises(ZeroDivisionError):
+                cache.fill(["a"], lambda keys: 1 / 0, batch=1)
+            assert cache.fill(["a"], lambda keys: {"a": np.zeros(1)}, batch=1)
+
+    @pytest.mark.parametrize("on_disk", [False, True])
+    def test_threads_make_each_once(self, tmp_path, on_disk):
+        cache, made = ArrayCache(folder=tmp_path if on_disk else None), []
+
+        def make(keys):
+            time.sleep(0.002)
+            made.extend(keys)
+            return {key: np.array([KEYS.index(key)]) for key in keys}
+
+        with ThreadPoolExecutor(4) as pool:
+            orders = (KEYS, KEYS[::-1], KEYS[20:] + KEYS[:20], KEYS)
+            results = list(pool.map(lambda keys: cache.fill(keys, make, batch=3), orders))
+        assert sorted(made) == sorted(KEYS)
+        for result in results:
+            assert {key: int(array[0]) for key, array in result.items()} == {
+                key: i for i, key in enumerate(KEYS)
+            }
+
+    def test_three_processes_make_each_once(self, tmp_path):
+        spawn, args = get_context("spawn"), (str(tmp_path / "cache"), str(tmp_path / "log"))
+        start = spawn.Barrier(3, timeout=60)
+        others = [
+            spawn.Process(target=fill_slowly, args=(*args, keys, start))
+            for keys in (KEYS, KEYS[::-1])
+        ]
+        for process in others:
+            process.start()
+        mine = fill_slowly(*args, start=start)
+        for process in others:
+            process.join()
+            assert process.exitcode == 0
+        assert Counter((tmp_path / "log").read_text().split()) == dict.fromkeys(KEYS, 1)
+        assert [int(mine[key][0]) for key in KEYS] == list(range(40))
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+    def test_a_killed_process_leaves_what_it_finished_and_no_lock(self, tmp_path):
+        args = (str(tmp_path / "cache"), str(tmp_path / "log"))
+        process = get_context("spawn").Process(target=fill_and_die, args=args)
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        assert len(files(tmp_path)) == 10
+        found = fill_slowly(*args)
+        assert [int(found[key][0]) for key in KEYS] == list(range(40))
+        assert Counter((tmp_path / "log").read_text().split()) == dict.fromkeys(KEYS, 1)
+
+
+def test_nothing_cached_travels_in_a_pickle(tmp_path, photos):
+    settings = CropSettings("whole", 1.6, 32)
+    for memory in (None, tmp_path):
+        crops = Crops(photos[:3], settings, cache_for(memory))
+        before = pickle.dumps(crops)
+        crops.load()
+        assert pickle.dumps(crops) == before
+        again = pickle.loads(before)
+        assert again.cache is cache_for(memory)
+        np.testing.assert_array_equal(again[0].pixels, crops[0].pixels)
+        assert again[0].face == crops[0].face
 
 
 def test_one_cache_a_folder(tmp_path):
@@ -61,6 +257,21 @@ def test_a_changed_file_has_another_identity(tmp_path):
     before = file_identity(path)
     path.write_bytes(b"three")
     assert file_identity(path) != before
+
+
+def test_a_link_or_name_that_leads_elsewhere_has_another_identity(tmp_path, monkeypatch):
+    link, identities = tmp_path / "link", set()
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "a").write_bytes(b"same")
+        os.utime(folder / "a", (1, 1))
+        link.unlink(missing_ok=True)
+        link.symlink_to(folder / "a")
+        monkeypatch.chdir(folder)
+        assert file_identity(link) == file_identity("a") == file_identity(folder / "a")
+        identities.add(file_identity("a"))
+    assert len(identities) == 2
 
 
 def test_keys_tell_types_and_borders_apart():

@@ -22,7 +22,6 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier
 from sklearn.exceptions import NotFittedError, UndefinedMetricWarning
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GroupKFold,
     StratifiedGroupKFold,
@@ -31,6 +30,7 @@ from sklearn.model_selection import (
     cross_val_score,
     cross_validate,
 )
+from sklearn.naive_bayes import GaussianNB
 from sklearn.utils import estimator_checks
 
 from sklearn_blades import BladesBinary, BladesEncoder, BladesOneClass, make_detector
@@ -161,6 +161,12 @@ def check_names_and_set_output(encoder, X):
     frame = encoder.set_output(transform="pandas").transform(X)
     assert list(frame.columns) == list(names)
     assert_array_equal(frame.to_numpy(), features)
+
+
+def check_polars_out(encoder, X):
+    pytest.importorskip("polars")
+    features = encoder.fit_transform(X)
+    assert_array_equal(encoder.set_output(transform="polars").transform(X).to_numpy(), features)
 
 
 def check_labels_choose_photographs(encoder, X):
@@ -354,7 +360,7 @@ class TestScorers:
         [
             lambda head: CalibratedClassifierCV(head, cv=CV),
             lambda head: TunedThresholdClassifierCV(head, cv=CV),
-            lambda head: StackingClassifier([("head", head)], LogisticRegression(), cv=CV),
+            lambda head: StackingClassifier([("head", head)], GaussianNB(), cv=CV),
         ],
     )
     def test_the_binary_head_serves_meta_estimators(self, features, wrap):

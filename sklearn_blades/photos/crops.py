@@ -11,7 +11,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from PIL import Image
 
-from .._cache import cache_for, file_identity, key_of
+from .._cache import file_identity, key_of
 from ..errors import PhotoError
 from .faces import Face, look_up
 from .records import FaceCrop, PhotoRecord, face_crop
@@ -93,13 +93,11 @@ class Crops:
         key = photo_key(self.photos[index], self.settings)
         if key is None:
             return face_crop(self.photos[index], **self.settings._asdict())
-        pixels, face = self.cache.get(key), self.cache.get(key + "-face")
-        if pixels is None or face is None:
-            crop = face_crop(self.photos[index], **self.settings._asdict())
-            self.cache.put(key, crop.pixels)
-            self.cache.put(key + "-face", _face_row(crop.face))
-            return crop
-        return FaceCrop(pixels, _row_face(face))
+        known = self.cache.get(key)
+        if known is None:
+            known = _packed(face_crop(self.photos[index], **self.settings._asdict()))
+            self.cache.put(key, known)
+        return _unpacked(known, self.settings.image_size)
 
     def usable(self, *, on_error, n_jobs=None):
         """Cut every face once, and say which photographs have one to give.
@@ -145,21 +143,18 @@ class Crops:
         except PhotoError as error:
             return error
 
-    def __getstate__(self):
-        # A worker process starts with a cache of its own: what ours holds does not travel.
-        return {"photos": self.photos, "settings": self.settings, "folder": self.cache.folder}
 
-    def __setstate__(self, state):
-        self.photos, self.settings = state["photos"], state["settings"]
-        self.cache = cache_for(state["folder"])
-
-
-def _face_row(face):
-    return np.array([*face.box, *face.eyes[0], *face.eyes[1], *face.mouth])
+def _packed(crop):
+    """A crop as one array, so that the cache has all of it or nothing: pixels, then the face."""
+    face = crop.face
+    row = np.array([*face.box, *face.eyes[0], *face.eyes[1], *face.mouth])
+    return np.concatenate([crop.pixels.reshape(-1), row.view(np.uint8)])
 
 
-def _row_face(row):
-    left, top, right, bottom, *points = row.tolist()
-    return Face(
+def _unpacked(array, size):
+    end = size * size * 3
+    left, top, right, bottom, *points = array[end:].view(float).tolist()
+    face = Face(
         (left, top, right, bottom), (tuple(points[:2]), tuple(points[2:4])), tuple(points[4:])
     )
+    return FaceCrop(array[:end].reshape(size, size, 3), face)

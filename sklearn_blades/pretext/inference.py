@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import torch
 
-from .._cache import key_of
+from .._cache import ArrayCache, key_of
 from .._device import autocast
 from ..errors import PhotoError
 from ..photos.crops import photo_key
@@ -34,33 +34,27 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
         Rows of unit length; NaN rows where a photograph cannot be used and ``on_error="nan"``.
     """
     features = np.full((len(crops), embedding.n_features), np.nan, dtype=np.float32)
-    keys, failed, cache = {}, {}, crops.cache
-    for start in range(0, len(crops), BATCH):
-        missing = []
-        for row in range(start, min(start + BATCH, len(crops))):
-            try:
-                name = photo_key(crops.photos[row], crops.settings)
-            except PhotoError as error:
-                failed[row] = error
-                continue
-            keys[row] = None if name is None else key_of(digest, precision, name)
-            known = None if name is None else cache.get(keys[row])
-            if known is None:
-                missing.append(row)
-            else:
-                features[row] = known
-        loaded = dict(zip(missing, crops.load(missing, n_jobs=n_jobs), strict=True))
-        failed |= {row: crop for row, crop in loaded.items() if isinstance(crop, PhotoError)}
-        if failed and on_error == "raise":
-            raise failed[min(failed)]
-        ready = [row for row in missing if row not in failed]
+    named, unnamed, failed = _rows_by_key(crops, digest, precision)
+    _raise_first(failed, on_error)
+    rows = named | unnamed
+
+    def make(keys):
+        firsts = [rows[key][0] for key in keys]
+        loaded = dict(zip(keys, crops.load(firsts, n_jobs=n_jobs), strict=True))
+        bad = {key: crop for key, crop in loaded.items() if isinstance(crop, PhotoError)}
+        failed.update({row: error for key, error in bad.items() for row in rows[key]})
+        _raise_first(failed, on_error)
+        ready = [key for key in keys if key not in bad]
         if not ready:
-            continue
-        pixels = np.stack([loaded[row].pixels for row in ready])
-        features[ready] = _forward(embedding, pixels, device, precision)
-        for row in ready:
-            if keys[row] is not None:
-                cache.put(keys[row], features[row].copy())
+            return {}
+        pixels = np.stack([loaded[key].pixels for key in ready])
+        made = _forward(embedding, pixels, device, precision)
+        return {key: row.copy() for key, row in zip(ready, made, strict=True)}
+
+    found = crops.cache.fill(list(named), make, batch=BATCH)
+    found |= ArrayCache(max_bytes=0).fill(list(unnamed), make, batch=BATCH)
+    for key, feature in found.items():
+        features[rows[key]] = feature
     if failed:
         warnings.warn(
             f"{len(failed)} of {len(crops)} photographs cannot be used; their rows are NaN. "
@@ -68,6 +62,27 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
             stacklevel=3,
         )
     return features
+
+
+def _rows_by_key(crops, digest, precision):
+    """Rows of each photograph by its feature's key; of those not to be cached; errors by row."""
+    named, unnamed, failed = {}, {}, {}
+    for row, photo in enumerate(crops.photos):
+        try:
+            name = photo_key(photo, crops.settings)
+        except PhotoError as error:
+            failed[row] = error
+            continue
+        if name is None:
+            unnamed[f"row {row}"] = [row]
+        else:
+            named.setdefault(key_of(digest, precision, name), []).append(row)
+    return named, unnamed, failed
+
+
+def _raise_first(failed, on_error):
+    if failed and on_error == "raise":
+        raise failed[min(failed)]
 
 
 def _forward(embedding, pixels, device, precision):

@@ -1,0 +1,1 @@
+"""Measurements: each module has one, and ``python -m benchmarks.<module>`` writes it down."""
