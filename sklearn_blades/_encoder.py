@@ -47,7 +47,8 @@ class BladesEncoder(
         authors' checkpoints, with ``"blades-rn50"``). Nothing is downloaded unless named here.
         A file of `sklearn_blades.persistence.save` brings its image tower, preprocessing and,
         with ``training=True``, text tower; as a parameter it survives `clone`. With
-        ``max_epochs=0`` faces are embedded as its encoder did.
+        ``max_epochs=0`` faces are embedded as its encoder did, if they are found and cut alike:
+        ``face_locator`` and ``face_margin`` are this encoder's own.
     tasks : {"default", "zou25"} or list of PretextTask, default="default"
         ``"default"``: nine EXIF tags and two face tasks. ``"zou25"``: the predecessor as
         published, four ordinal tags and coarse manipulation *with weights fixed at 1*, whatever
@@ -341,7 +342,7 @@ class BladesEncoder(
         """The rows to learn from, and their groups."""
         photos = photo_list(X)
         if groups is None:
-            groups = [os.path.realpath(str(getattr(photo, "path", photo))) for photo in photos]
+            groups = [_own_group(photo) for photo in photos]
         groups = column_or_1d(np.asarray(groups, dtype=object).astype(str))
         lengths = {"y": len(photos if y is None else y), "groups": len(groups)}
         for name, length in lengths.items():
@@ -463,6 +464,15 @@ class BladesEncoder(
         tags.transformer_tags.preserves_dtype = []
         tags.non_deterministic = False
         return tags
+
+
+def _own_group(photo):
+    """A photograph without a group is its own, together with its duplicates and links."""
+    path = str(getattr(photo, "path", photo))
+    try:
+        return os.path.realpath(path)
+    except ValueError:  # no file has such a name; that is said where it is opened
+        return path
 
 
 def _attributes(result):

@@ -345,30 +345,30 @@ class TestBadFiles:
         (tmp_path / "empty.jpg").write_bytes(b"")
         (tmp_path / "truncated.jpg").write_bytes(good[: len(good) // 2])
         (tmp_path / "folder.jpg").mkdir()
-        names = ["text.jpg", "empty.jpg", "truncated.jpg", "folder.jpg", "missing.jpg"]
+        names = ["text.jpg", "empty.jpg", "truncated.jpg", "folder.jpg", "missing.jpg", "a\0b.jpg"]
         return [str(tmp_path / name) for name in names]
 
     def test_each_is_refused_by_name(self, encoder, bad):
         for path in bad:
             with pytest.raises(PhotoError) as caught:
                 encoder.transform([path])
-            assert path in str(caught.value)
+            assert str(caught.value).count(path) == 1
 
     def test_fit_refuses_by_name_or_goes_on_without(self, photos, bad):
         with pytest.raises(PhotoError, match=r"text\.jpg"):
             BladesEncoder(**FEW).fit(photos[:6] + bad)
-        with pytest.warns(UserWarning, match="5 of 11 photographs cannot be used"):
+        with pytest.warns(UserWarning, match="6 of 12 photographs cannot be used"):
             lenient = BladesEncoder(**FEW, on_error="nan").fit(photos[:6] + bad)
         assert lenient.digest_ == BladesEncoder(**FEW).fit(photos[:6]).digest_
 
     def test_rows_keep_their_place(self, encoder, photos, features, bad):
         lenient = pickle.loads(pickle.dumps(encoder)).set_params(on_error="nan")
         mixed = [photos[0], *bad, photos[1]]
-        with pytest.warns(UserWarning, match=r"5 of 7 photographs .* First: .*text\.jpg"):
+        with pytest.warns(UserWarning, match=r"6 of 8 photographs .* First: .*text\.jpg"):
             rows = lenient.transform(mixed)
-        assert np.isnan(rows).all(axis=1).tolist() == [False] + [True] * 5 + [False]
+        assert np.isnan(rows).all(axis=1).tolist() == [False] + [True] * 6 + [False]
         np.testing.assert_allclose(rows[[0, -1]], features[:2], atol=1e-6)
-        with pytest.raises(ValueError, match="5 of 7 rows contain NaN"):
+        with pytest.raises(ValueError, match="6 of 8 rows contain NaN"):
             BladesOneClass().fit(rows)
 
     def test_no_face(self, encoder):

@@ -39,6 +39,16 @@ def test_names_and_regions_are_the_methods():
     assert UNTOUCHED.regions == ()
 
 
+@pytest.mark.parametrize("name", ["eye_flip", "mouth_flip", "mouth_upside_down"])
+@pytest.mark.parametrize("resampled", [True, False])
+def test_flips_are_the_untouched_view_edited(name, resampled):
+    rng = np.random.default_rng(3)
+    untouched = UNTOUCHED.apply(picture(), FACE, rng, resampled=resampled)
+    untouched.flags.writeable = False
+    edited = BY_NAME[name].edit(untouched, FACE, rng)
+    np.testing.assert_array_equal(edited, view(name, picture(), 3, resampled=resampled))
+
+
 @pytest.mark.parametrize("name", BY_NAME)
 @pytest.mark.parametrize("resampled", [True, False])
 def test_pure_deterministic_and_of_one_shape(name, resampled):

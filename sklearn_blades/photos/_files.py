@@ -90,6 +90,8 @@ def _stream(source):
         if Path(name).stat().st_size == 0:
             raise PhotoError(name, "is empty (0 bytes).")
         return Path(name).open("rb")
+    except PhotoError:
+        raise
     except FileNotFoundError:
         raise PhotoError(name, "there is no such file.") from None
     except IsADirectoryError:

@@ -61,8 +61,9 @@ def photo_key(photo, settings):
     else:
         try:
             identity = file_identity(path)
-        except OSError as error:
-            raise PhotoError(path, f"cannot be opened ({error.strerror}).") from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
+            problem = getattr(error, "strerror", None) or error
+            raise PhotoError(path, f"cannot be opened ({problem}).") from error
     box = None if face is None else (face.box, face.eyes, face.mouth)
     return key_of(identity, box, how, *settings[1:])
 

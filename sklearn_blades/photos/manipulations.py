@@ -44,11 +44,15 @@ class Manipulation:
         (h, w, 3), a `Face` in fractions of them, a ``numpy.random.Generator``. Pure: the input
         is never changed, and equal generators give equal results. ``resampled=False`` leaves
         out the small map (for ablation: edits then betray themselves by resampling).
+    edit : callable, optional
+        ``edit(view, face, rng) -> new pixels``, where `apply` is `resample` and then this: an
+        untouched view and its edited copy can then share the map, and the time for it.
     """
 
     name: str
     regions: tuple[str, ...]
     apply: Callable
+    edit: Callable | None = None
 
 
 def resample(pixels, face, rng, *, resampled=True):
@@ -71,12 +75,19 @@ def resample(pixels, face, rng, *, resampled=True):
 
 
 def flip(pixels, face, rng, *, resampled=True, region, axis):
+    """`resample`, then `mirror`; parameters and result as for these."""
+    view = resample(pixels, face, rng, resampled=resampled)
+    return mirror(view, face, rng, region=region, axis=axis)
+
+
+def mirror(view, face, rng, *, region, axis):
     """Mirror a region in place, feathered.
 
     Parameters
     ----------
-    pixels, face, rng, resampled
-        As for `resample`.
+    view : ndarray of uint8, shape (h, w, 3)
+    face : Face
+    rng : numpy.random.Generator
     region : {"eye", "mouth"}
         ``"eye"`` is one of the two, drawn at random.
     axis : {0, 1}
@@ -86,10 +97,10 @@ def flip(pixels, face, rng, *, resampled=True, region, axis):
     -------
     ndarray of uint8, shape (h, w, 3)
     """
-    view = resample(pixels, face, rng, resampled=resampled)
+    edited = view.copy()
     rows, cols = _region(view.shape[:2], face, rng, region)
-    view[rows, cols] = _blended(view[rows, cols], axis)
-    return view
+    edited[rows, cols] = _blended(view[rows, cols], axis)
+    return edited
 
 
 def distort(pixels, face, rng, *, resampled=True):
@@ -103,10 +114,15 @@ def distort(pixels, face, rng, *, resampled=True):
     return _warp(pixels, jitter + _bend(shape, face, rng))
 
 
+def _flipped(name, region, axis):
+    apply, edit = (partial(step, region=region, axis=axis) for step in (flip, mirror))
+    return Manipulation(name, (region,), apply, edit)
+
+
 MANIPULATIONS = (
-    Manipulation("eye_flip", ("eye",), partial(flip, region="eye", axis=1)),
-    Manipulation("mouth_flip", ("mouth",), partial(flip, region="mouth", axis=1)),
-    Manipulation("mouth_upside_down", ("mouth",), partial(flip, region="mouth", axis=0)),
+    _flipped("eye_flip", "eye", axis=1),
+    _flipped("mouth_flip", "mouth", axis=1),
+    _flipped("mouth_upside_down", "mouth", axis=0),
     Manipulation("distortion", REGIONS, distort),
 )
 UNTOUCHED = Manipulation("untouched", (), resample)

@@ -80,6 +80,8 @@ class JointEmbedding(nn.Module):
         else:
             open_branches(self.towers.visual)
             self.use_preprocessing(Preprocessing(size))
+        # Pixels arrive with their channels last, which convolutions compute faster.
+        self.towers.visual.to(memory_format=torch.channels_last)
         self.set_prompts(prompts)
 
     def use_preprocessing(self, preprocessing):

@@ -78,6 +78,7 @@ class BilevelNet(NeuralNet):
             criterion__names=tasks.names,
             criterion__weighting=weighting,
             optimizer=torch.optim.AdamW,
+            optimizer__fused=True,
             train_split=None,
             callbacks__print_log=None,
             **kwargs,

@@ -49,17 +49,28 @@ class ViewDataset(Dataset):
         crop, exif = self.crops[index], self.exifs[index]
         manipulated = MANIPULATIONS[rng.integers(len(MANIPULATIONS))]
         if self.paired:
-            chosen = [UNTOUCHED, manipulated]
+            chosen, views = (UNTOUCHED, manipulated), self._pair(manipulated, crop, key)
         else:
-            chosen = [UNTOUCHED if rng.random() < 0.5 else manipulated]
-        return [
-            (self._apply(how, crop, key), self.tasks.targets(View(exif, how))) for how in chosen
-        ]
+            chosen = (UNTOUCHED if rng.random() < 0.5 else manipulated,)
+            views = (self._apply(chosen[0], crop, self._rng(key)),)
+        targets = (self.tasks.targets(View(exif, how)) for how in chosen)
+        return list(zip(views, targets, strict=True))
 
-    def _apply(self, how, crop, key):
-        # A generator of its own, in the same state for both views of a pair: they pass through
-        # the same small map, and nothing but the manipulation sets them apart.
-        rng = np.random.default_rng([self.seed, *key, 1])
+    def _pair(self, how, crop, key):
+        """An untouched view and a manipulated one: nothing but the manipulation sets them apart.
+
+        Generators in the same state send both through the same small map.
+        """
+        rng = self._rng(key)
+        untouched = self._apply(UNTOUCHED, crop, rng)
+        if how.edit is None:
+            return untouched, self._apply(how, crop, self._rng(key))
+        return untouched, how.edit(untouched, crop.face, rng)
+
+    def _rng(self, key):
+        return np.random.default_rng([self.seed, *key, 1])
+
+    def _apply(self, how, crop, rng):
         return how.apply(crop.pixels, crop.face, rng, resampled=self.resampled)
 
 
