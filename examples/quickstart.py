@@ -77,6 +77,7 @@ def main():
             batch_size=24,
             freeze_text=True,
             outer_interval=20,
+            lr=1.5e-3,
             weight_lr=0.005,
             max_epochs=options.epochs,
             random_state=0,
