@@ -18,7 +18,7 @@ from ._features import photograph_rows
 from ._sklearn import Interval, StrOptions, _fit_context, _VisualBlock
 from .photos.crops import Crops, CropSettings
 from .photos.records import photo_list, read_photos
-from .pretext.diagnostics import score_tasks
+from .pretext.diagnostics import read_tasks, score_tasks
 from .pretext.embedding import JointEmbedding
 from .pretext.inference import embed
 from .pretext.pretrain import as_given, outcome, pretrain
@@ -48,7 +48,7 @@ class BladesEncoder(
         A file of `sklearn_blades.persistence.save` brings its image tower, preprocessing and,
         with ``training=True``, text tower; as a parameter it survives `clone`. With
         ``max_epochs=0`` faces are embedded as its encoder did, if they are found and cut alike:
-        ``face_locator`` and ``face_margin`` are this encoder's own.
+        ``face_locator``, ``face_margin`` and ``harmonise`` are this encoder's own.
     tasks : {"default", "zou25"} or list of PretextTask, default="default"
         ``"default"``: nine EXIF tags and two face tasks. ``"zou25"``: the predecessor as
         published, four ordinal tags and coarse manipulation *with weights fixed at 1*, whatever
@@ -80,6 +80,13 @@ class BladesEncoder(
     image_size : int, default=None
         Side of the image tower's input in pixels; by default that of the encoder in
         ``pretrained``, else the architecture's own.
+    harmonise : int, default=None
+        JPEG quality, 1 to 100, at which every face is compressed once more when it has been
+        scaled, in ``fit`` and ``transform`` alike, so that how files were compressed before says
+        less (`sklearn_blades.evaluation.audit_confounds` tells what it says). Compression before
+        scaling did next to nothing in measurements, after it much; coarse earlier compression
+        still shows. It also takes some of what generators leave behind: measure with and
+        without. None: off.
     photographic_label : default=1
         The value of ``y`` that marks photographs.
     max_epochs : int, default=20
@@ -156,6 +163,7 @@ class BladesEncoder(
         "face_locator": [str, dict, callable],
         "face_margin": [Interval(Real, 1, None, closed="left")],
         "image_size": [Interval(Integral, 1, None, closed="left"), None],
+        "harmonise": [Interval(Integral, 1, 100, closed="both"), None],
         "max_epochs": [Interval(Integral, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 2, None, closed="left")],
         "lr": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
@@ -188,6 +196,7 @@ class BladesEncoder(
         face_locator="haar",
         face_margin=1.3,
         image_size=None,
+        harmonise=None,
         photographic_label=1,
         max_epochs=20,
         batch_size=48,
@@ -218,6 +227,7 @@ class BladesEncoder(
         self.face_locator = face_locator
         self.face_margin = face_margin
         self.image_size = image_size
+        self.harmonise = harmonise
         self.photographic_label = photographic_label
         self.max_epochs = max_epochs
         self.batch_size = batch_size
@@ -315,6 +325,22 @@ class BladesEncoder(
         """
         cache_for(self.memory).clear()
 
+    def read_tasks(self, X):
+        """What the encoder itself answers to its tasks; photographs embedded before are not opened.
+
+        Parameters
+        ----------
+        X : list, array or Series of paths, PhotoRecord, PIL images or uint8 arrays (h, w, 3)
+
+        Returns
+        -------
+        dict of task name to dict of answer to ndarray of shape (n_samples,)
+            For an ordinal tag its ``"level"``, from 1 = low to 3 = high; for other tags and the
+            face tasks a probability per answer, not calibrated. NaN where `transform` gives NaN.
+        """
+        features = self.transform(X)
+        return read_tasks(self.embedding_, self.tasks_, features)
+
     def score_tasks(self, X, *, random_state=0):
         """How well the pretext tasks are solved on other photographs.
 
@@ -378,6 +404,7 @@ class BladesEncoder(
             self.face_margin,
             preprocessing.image_size,
             preprocessing.antialias,
+            self.harmonise,
         )
         return Crops(photos, settings, cache_for(self.memory))
 

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
-from sklearn.utils import assert_all_finite
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
 
@@ -171,6 +171,34 @@ def holdout(n_samples, fraction, random_state, *, groups=None, stratify=None):
         splitter = ShuffleSplit if stratify is None else StratifiedShuffleSplit
     split = splitter(n_splits=1, test_size=fraction, random_state=random_state)
     return next(split.split(np.empty((n_samples, 0)), stratify, groups))
+
+
+def one_of_each(groups, random_state):
+    """Draw one row of every group.
+
+    Rows of one group depend on each other; one of each are as good as independent draws.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,)
+    random_state : int, RandomState or None
+
+    Returns
+    -------
+    ndarray of shape (n_groups,), int
+        Row numbers, in increasing order.
+
+    Examples
+    --------
+    >>> one_of_each(["anna", "ben", "cleo"], random_state=0)
+    array([0, 1, 2])
+    >>> one_of_each(["anna", "anna", "anna", "ben"], random_state=0)
+    array([2, 3])
+    """
+    groups = column_or_1d(groups)
+    order = check_random_state(random_state).permutation(len(groups))
+    _, first = np.unique(groups[order], return_index=True)
+    return np.sort(order[first])
 
 
 def _numeric(y):

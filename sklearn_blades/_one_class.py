@@ -1,5 +1,6 @@
 """The one-class head: learn what photographs look like, and how often that may be wrong."""
 
+import math
 import warnings
 from numbers import Integral, Real
 
@@ -10,7 +11,7 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ._conformal import conformal_offset, conformal_p_values, fewest_calibration_scores, positive
-from ._features import check_features, holdout, photograph_rows
+from ._features import check_features, holdout, one_of_each, photograph_rows
 from ._mixture import choose_shape, fit_density, log_density
 from ._sklearn import Interval, StrOptions, _fit_context
 from .errors import SmallSampleWarning
@@ -60,7 +61,7 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         The density; of projected features if ``pca_`` is not None.
     pca_ : PCA or None
     calibration_scores_ : ndarray of shape (n_calibration,), sorted
-        Scores of the held-out photographs.
+        Scores of the held-out photographs, or of those of the last `recalibrate`.
     offset_ : float
         Threshold on `score_samples`, from ``calibration_scores_`` and the present
         ``target_fpr``; ``-inf``, with a `SmallSampleWarning`, where those are too few.
@@ -195,6 +196,48 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         self._warn_if_too_few()
         return self
 
+    @_fit_context(prefer_skip_nested_validation=True)
+    def recalibrate(self, X, y=None, *, groups=None):
+        """Set the threshold anew from other photographs; the mixture stays as it is.
+
+        From then on the promise is for photographs exchangeable with these, a new source's say.
+        Like `fit` it changes this head; `sklearn_blades.evaluation.recalibrate` makes a new
+        detector.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features of photographs that neither the mixture nor the encoder was trained on.
+        y : array-like of shape (n_samples,), default=None
+            As in `fit`: rows other than ``photographic_label`` are left out.
+        groups : array-like of shape (n_samples,), default=None
+            Person of every row. Photographs of one person are no independent evidence: one of
+            each, drawn with ``random_state``, is used, and the promise is for new persons.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a row is not finite, or ``y`` holds strings or no photograph.
+
+        Warns
+        -----
+        SmallSampleWarning
+            If the photographs (the persons, with ``groups``) are too few for ``target_fpr``.
+        """
+        check_is_fitted(self)
+        X = check_features(self, X)
+        check_consistent_length(X, y, groups)
+        rows = np.flatnonzero(photograph_rows(y, self.photographic_label, len(X)))
+        if groups is not None:
+            rows = rows[one_of_each(column_or_1d(groups)[rows], self.random_state)]
+        self.calibration_scores_ = np.sort(log_density(X[rows], self.pca_, self.mixture_))
+        self._warn_if_too_few()
+        return self
+
     def _split(self, n_photographs, groups, random_state):
         if n_photographs < 3:
             raise ValueError(
@@ -221,10 +264,13 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
     def _warn_if_too_few(self):
         n, fewest = len(self.calibration_scores_), fewest_calibration_scores(self.target_fpr)
         if n < fewest:
+            enough = math.ceil(round(fewest / self.calibration_fraction, 6))  # 19 / 0.2 is 95
             warnings.warn(
                 f"{n} calibration photographs cannot promise a false-alarm rate of "
                 f"{self.target_fpr:.3g}: at least {fewest} are needed. offset_ is -inf and nothing "
-                "is flagged. Fit on more photographs, or raise calibration_fraction or target_fpr.",
+                f"is flagged. Fit on {enough} or more, of which calibration_fraction="
+                f"{self.calibration_fraction} calibrate, recalibrate on {fewest} or more, or raise "
+                "target_fpr.",
                 SmallSampleWarning,
                 stacklevel=4,
             )

@@ -100,6 +100,24 @@ def test_every_recipe_asks_one_question_and_has_the_same_options(name, recipe, m
     assert f"recipes/{name}.py" in (EXAMPLES / "README.md").read_text()
 
 
+def test_leave_one_source_out_judges_people_whom_no_part_has_seen(recipe, monkeypatch):
+    module = load("recipes/leave_one_source_out")
+    persons, sources = np.repeat(np.arange(40), 3), np.repeat(["a", "b"], 60)
+    dealt = [module.divide(np.flatnonzero(sources == name), persons, 0.5, 0) for name in "ab"]
+    for used, held in dealt:
+        assert not {*persons[used]} & {*persons[held]}
+        assert len(used) + len(held) == 60
+    module, reports, printed = recipe("leave_one_source_out", n=60)
+    assert list(reports) == sorted(module.SOURCES)
+    for before, after in reports.values():
+        assert before.other.n == after.other.n == 30
+        assert before.n_calibration == 20
+        assert after.n_calibration == 30
+        assert before.auc == after.auc  # the scores are the same, the threshold is not
+        assert after.verdict in printed
+        assert before.verdict in printed
+
+
 @pytest.mark.filterwarnings("ignore:Photographs .* are the rarer class:UserWarning")
 def test_grid_search(recipe, monkeypatch, tmp_path):
     embedded, forward = Counter(), inference._forward

@@ -1,22 +1,31 @@
 """The one-class head: its promise, its threshold, whom it learns from, and how it refuses."""
 
+import math
+import warnings
+from collections import defaultdict
+from copy import copy
+from itertools import product
+
 import numpy as np
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import betabinom
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_score, cross_validate
 from threadpoolctl import threadpool_limits
 
 from sklearn_blades import BladesOneClass
 from sklearn_blades._conformal import (
+    benjamini_hochberg,
     conformal_offset,
     conformal_p_values,
     fewest_calibration_scores,
     positive,
 )
+from sklearn_blades._features import one_of_each
 from sklearn_blades._mixture import choose_shape, least_likely, noise_variance
 from sklearn_blades.errors import SmallSampleWarning
 
@@ -43,39 +52,64 @@ def rng():
 # --- the promise -------------------------------------------------------------------------------
 
 
+ALPHAS, SIZES, N_SPLITS, N_FRESH = (0.01, 0.05, 0.1), (50, 500, 5000), 200, 200
+
+
 @pytest.fixture(scope="module")
-def realised_rates(one_thread):
-    """Flagged shares of fresh photographs: {alpha: (split-conformal, training quantile)}."""
-    rng = np.random.default_rng(7)
-    rates = {alpha: ([], []) for alpha in (0.01, 0.05, 0.1)}
-    memoriser = BladesOneClass(20, covariance_type="diag", calibration_fraction=0.333)
-    for seed in range(120):
-        photos, fresh = unit_rows(300, rng, width=16), unit_rows(200, rng, width=16)
-        head = clone(memoriser).set_params(random_state=seed).fit(photos)
-        naive = clone(head.mixture_).fit(photos)
-        for alpha, (promised, trained) in rates.items():
-            head.set_params(target_fpr=alpha)
-            promised.append(np.mean(head.predict(fresh) == -1))
-            threshold = np.quantile(naive.score_samples(photos), alpha)
-            trained.append(np.mean(naive.score_samples(fresh) < threshold))
-    assert len(head.calibration_scores_) == 100
-    return rates
+def flagged(one_thread):
+    """How many of 200 fresh photographs are flagged in each split: {(n_calibration, alpha): []}.
+
+    10 components on 60 rows memorise them; None stands for their own quantile as the threshold.
+    """
+    rng, flagged = np.random.default_rng(7), defaultdict(list)
+    memoriser = BladesOneClass(10, covariance_type="diag", target_fpr=0.1)
+    for seed, n in product(range(N_SPLITS), SIZES):
+        photos, fresh = unit_rows(n + 60, rng, width=16), unit_rows(N_FRESH, rng, width=16)
+        head = clone(memoriser).set_params(calibration_fraction=n / (n + 60), random_state=seed)
+        head.fit(photos)
+        assert len(head.calibration_scores_) == n
+        for alpha in ALPHAS:
+            flagged[n, alpha].append(count_flagged(head.set_params(target_fpr=alpha), fresh))
+            if n == 50 and seed < 20:
+                naive = clone(head.mixture_).fit(photos[:60])
+                threshold = np.quantile(naive.score_samples(photos[:60]), alpha)
+                flagged[None, alpha].append(np.sum(naive.score_samples(fresh) < threshold))
+    return flagged
 
 
-@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.1])
-def test_mean_false_alarm_rate_is_the_promised_one(realised_rates, alpha):
-    promised = realised_rates[alpha][0]
-    n, fresh = 100, 200
-    expected = np.floor(alpha * (n + 1)) / (n + 1)
-    # Fresh photographs of one split share its threshold: beta-binomial, not binomial.
-    variance = expected * (1 - expected) / fresh * (1 + (fresh - 1) / (n + 2))
-    assert abs(np.mean(promised) - expected) < 3 * np.sqrt(variance / len(promised))
+def count_flagged(head, X):
+    """How many rows ``predict`` flags; too few calibration rows are what some cases are about."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SmallSampleWarning)
+        return np.sum(head.predict(X) == -1)
 
 
-@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.1])
-def test_a_threshold_on_training_scores_would_be_far_off(realised_rates, alpha):
-    assert np.mean(realised_rates[alpha][1]) > 1.5 * alpha
-    assert np.mean(realised_rates[0.01][1]) > 0.03
+@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_realised_false_alarms_are_those_promised(flagged, n, alpha):
+    # Flagged = below the k-th smallest of n calibration scores. If scores are exchangeable and
+    # have no ties, the true rate of one split is Beta(k, n + 1 - k), of mean k / (n + 1) <= alpha.
+    # The fresh photographs of a split share its threshold, so that their count is beta-binomial;
+    # its variance over N_SPLITS, whose splits share nothing, is the band of the mean.
+    k = math.floor(round(alpha * (n + 1), 6))
+    counts = np.array(flagged[n, alpha])
+    if k == 0:  # 50 photographs cannot promise 1 %
+        assert not counts.any()
+        return
+    law = betabinom(N_FRESH, k, n + 1 - k)
+    band = 3 * law.std() / math.sqrt(N_SPLITS)
+    assert law.mean() <= alpha * N_FRESH
+    assert abs(counts.mean() - law.mean()) < band
+    # Not the mean alone: one draw of calibration photographs varies as much as README says.
+    low, high = law.interval(0.9)
+    inside = law.cdf(high) - law.cdf(low - 1)
+    share = np.mean((low <= counts) & (counts <= high))
+    assert abs(share - inside) < 3 * math.sqrt(inside * (1 - inside) / N_SPLITS)
+
+
+@pytest.mark.parametrize("alpha", ALPHAS)
+def test_a_threshold_on_training_scores_would_be_far_off(flagged, alpha):
+    assert np.mean(flagged[None, alpha]) > 3 * alpha * N_FRESH
 
 
 def test_p_values_of_photographs_are_super_uniform_and_fakes_are_low():
@@ -89,6 +123,123 @@ def test_p_values_of_photographs_are_super_uniform_and_fakes_are_low():
     assert below[-1] > 0.8  # ... and not by calling every photograph certain
     fakes = head.p_values(unit_rows(50, rng, shift=2.0))
     assert_allclose(fakes, 1 / 51)
+
+
+# --- scans over a folder -----------------------------------------------------------------------
+
+
+def test_few_of_those_flagged_in_a_scan_are_photographs():
+    # The p-values of a scan share one calibration set; the bound is an average over such sets.
+    rng, alpha, n_scans, fakes = np.random.default_rng(5), 0.2, 200, np.repeat([False, True], 50)
+    head = BladesOneClass(random_state=0).fit(unit_rows(200, rng))
+    wrong, found, by_rate = [], [], []
+    for _ in range(n_scans):
+        head.recalibrate(unit_rows(200, rng))
+        p_values = head.p_values(np.r_[unit_rows(50, rng), unit_rows(50, rng, shift=0.25)])
+        for flagged, shares in (
+            (benjamini_hochberg(p_values, alpha=alpha), wrong),
+            (p_values <= alpha, by_rate),
+        ):
+            shares.append(np.mean(~fakes[flagged]) if flagged.any() else 0.0)
+        found.append(np.mean(benjamini_hochberg(p_values, alpha=alpha)[fakes]))
+    error = np.std(wrong) / math.sqrt(n_scans)
+    assert np.mean(wrong) < alpha / 2 + 3 * error  # half of the folder are photographs
+    assert np.mean(found) > 0.3  # ... and it is kept by choosing, not by flagging nothing
+    assert np.mean(by_rate) > alpha
+
+
+@pytest.mark.parametrize(("n", "flagged"), [(998, 0), (999, 10)])
+def test_a_scan_needs_p_values_fine_enough(n, flagged):
+    p_values = np.r_[np.full(10, 1 / (n + 1)), np.ones(990)]
+    assert benjamini_hochberg(p_values, alpha=0.1).sum() == flagged
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.3])
+def test_benjamini_hochberg_steps_up(rng, alpha):
+    p_values = np.round(rng.uniform(size=60) ** 3, 2)
+    largest = max(i for i in range(61) if i == 0 or sorted(p_values)[i - 1] <= alpha * i / 60)
+    found = benjamini_hochberg(list(p_values), alpha=alpha)
+    assert found.dtype == bool
+    assert found.sum() == largest
+    assert benjamini_hochberg([], alpha=alpha).shape == (0,)
+
+
+@pytest.mark.parametrize("wrong", [[0.5, np.nan], [-0.1], [1.1], [[0.5]], 0.5])
+def test_p_values_that_are_none(wrong):
+    with pytest.raises(ValueError, match="numbers from 0 to 1, as BladesOneClass"):
+        benjamini_hochberg(wrong, alpha=0.1)
+    with pytest.raises(ValueError, match="alpha=10 must be between 0 and 1"):
+        benjamini_hochberg([0.5], alpha=10)
+
+
+# --- recalibration -----------------------------------------------------------------------------
+
+
+def test_recalibrated_the_promise_is_for_the_new_photographs():
+    rng, alpha, k, n = np.random.default_rng(11), 0.1, 10, 100
+    fitted = BladesOneClass(target_fpr=alpha, random_state=0).fit(unit_rows(200, rng))
+    before, after = [], []
+    for _ in range(150):
+        fresh = unit_rows(100, rng, shift=0.15)
+        before.append(np.sum(fitted.predict(fresh) == -1))
+        head = copy(fitted).recalibrate(unit_rows(n, rng, shift=0.15))
+        after.append(np.sum(head.predict(fresh) == -1))
+        assert head.mixture_ is fitted.mixture_
+    law = betabinom(100, k, n + 1 - k)
+    assert np.mean(before) > 3 * alpha * 100
+    assert abs(np.mean(after) - law.mean()) < 3 * law.std() / math.sqrt(150)
+
+
+def test_recalibration_uses_photographs_only_and_changes_the_threshold_only(rng):
+    head = BladesOneClass(random_state=0).fit(unit_rows(200, rng))
+    X, others = unit_rows(60, rng, shift=0.1), unit_rows(5, rng)
+    scores = head.score_samples(others)
+    assert head.recalibrate(X) is head
+    assert_array_equal(head.calibration_scores_, np.sort(head.score_samples(X)))
+    mixed = copy(head).recalibrate(np.r_[X, X + 3], np.repeat([1, 0], 60))
+    assert_array_equal(mixed.calibration_scores_, head.calibration_scores_)
+    assert_array_equal(head.score_samples(others), scores)
+    with pytest.raises(NotFittedError):
+        BladesOneClass().recalibrate(X)
+    with pytest.raises(ValueError, match="1 of 60 rows contain NaN"):
+        head.recalibrate(np.where(np.arange(60)[:, None] == 3, np.nan, X))
+    with pytest.raises(ValueError, match="features"):
+        head.recalibrate(X[:, :3])
+
+
+def test_recalibration_counts_persons_not_photographs(rng):
+    head = BladesOneClass(random_state=0).fit(unit_rows(200, rng))
+    X, people = unit_rows(200, rng), np.arange(200) % 18
+    with pytest.warns(SmallSampleWarning, match="18 calibration photographs") as caught:
+        head.recalibrate(X, groups=people)
+    assert caught[0].filename == __file__
+    scores = head.calibration_scores_
+    owners = [people[np.flatnonzero(head.score_samples(X) == score)[0]] for score in scores]
+    assert sorted(owners) == list(range(18))
+    with pytest.warns(SmallSampleWarning):
+        assert_array_equal(head.recalibrate(X, groups=people).calibration_scores_, scores)
+
+
+def test_a_promise_from_few_persons_would_not_hold_by_photographs():
+    # Twenty photographs of each of ten persons, nearly alike: 200 scores, ten of them of use.
+    rng, alpha = np.random.default_rng(2), 0.05
+    head = BladesOneClass(target_fpr=alpha, random_state=0).fit(unit_rows(300, rng))
+    pooled, people = [], np.repeat(np.arange(10), 20)
+    for _ in range(150):
+        photos = unit_rows(10, rng)[people] + 1e-4 * rng.normal(size=(200, 8))
+        pooled.append(np.mean(head.recalibrate(photos).predict(unit_rows(50, rng)) == -1))
+    assert np.mean(pooled) > 1.5 * alpha  # about 1 / 11
+    with pytest.warns(SmallSampleWarning):
+        head.recalibrate(photos, groups=people)
+    assert count_flagged(head, unit_rows(50, rng)) == 0
+
+
+def test_one_of_each_group_is_drawn_evenly():
+    groups, rng = ["a", "b", "a", "a"], np.random.RandomState(0)
+    drawn = [one_of_each(groups, rng) for _ in range(300)]
+    assert all(rows[0] in (0, 1) and 1 in rows and len(rows) == 2 for rows in drawn)
+    of_a = np.bincount([next(row for row in rows if row != 1) for rows in drawn], minlength=4)
+    assert of_a[[0, 2, 3]].min() > 70
 
 
 # --- the conformal arithmetic ------------------------------------------------------------------
@@ -153,7 +304,10 @@ def test_target_fpr_takes_effect_without_refitting(rng):
 def test_too_few_calibration_photographs_flag_nothing_and_say_so(rng, target_fpr, fewest):
     head = BladesOneClass(target_fpr=target_fpr, calibration_fraction=0.5, random_state=0)
     assert np.isfinite(clone(head).fit(unit_rows(2 * fewest, rng)).offset_)
-    with pytest.warns(SmallSampleWarning, match=f"at least {fewest} are needed") as caught:
+    needed = (
+        f"at least {fewest} are needed.* Fit on {2 * fewest} or more, .*recalibrate on {fewest}"
+    )
+    with pytest.warns(SmallSampleWarning, match=needed) as caught:
         head.fit(unit_rows(2 * fewest - 2, rng))
     assert caught[0].filename == __file__
     far = np.r_[unit_rows(20, rng), unit_rows(20, rng, shift=3.0)]
@@ -166,6 +320,12 @@ def test_too_few_calibration_photographs_flag_nothing_and_say_so(rng, target_fpr
     assert (decision > 0).all()
     assert np.isfinite(decision).all()
     assert_array_equal(np.argsort(decision), np.argsort(head.score_samples(far)))
+
+
+def test_the_number_to_fit_on_follows_the_calibration_fraction(rng):
+    with pytest.warns(SmallSampleWarning, match="Fit on 95 or more"):
+        BladesOneClass(random_state=0).fit(unit_rows(40, rng))
+    BladesOneClass(random_state=0).fit(unit_rows(95, rng))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn_blades.errors.SmallSampleWarning")

@@ -28,6 +28,7 @@ class CropSettings(NamedTuple):
     face_margin: float = 1.3
     image_size: int = 224
     antialias: bool = True
+    harmonise: int | None = None
 
 
 def photo_key(photo, settings):

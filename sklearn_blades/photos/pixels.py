@@ -1,5 +1,7 @@
 """From an opened file to upright RGB pixels, and from those to a small square."""
 
+import io
+
 import numpy as np
 from PIL import Image
 
@@ -102,6 +104,30 @@ def resized(image, size, *, antialias=True):
     rows, cols = _bilinear(pixels.shape[0], size), _bilinear(pixels.shape[1], size)
     lines = _mix(pixels, rows, axis=0)
     return np.rint(_mix(lines, cols, axis=1)).astype(np.uint8)
+
+
+def harmonised(pixels, quality):
+    """Pixels as one and the same JPEG compression leaves them, whatever they went through before.
+
+    What is finer than the steps of this compression is gone. It does not bring two copies of a
+    picture closer pixel by pixel (rounding sends them apart); it makes the copies harder to tell
+    by their statistics. It works on scaled faces: a crop that was never scaled still lies on its
+    file's 8-pixel grid, and being compressed twice on one grid leaves a trace of its own.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (h, w, 3)
+    quality : int, 1 to 100
+        On libjpeg's scale; colours at full resolution (4:4:4).
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w, 3)
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0)
+    with Image.open(buffer, formats=["JPEG"]) as image:
+        return np.array(image)
 
 
 def _bilinear(length, size):

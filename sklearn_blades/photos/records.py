@@ -24,7 +24,7 @@ from .faces import (
     square,
     whole,
 )
-from .pixels import header, open_photo, resized
+from .pixels import harmonised, header, open_photo, resized
 
 __all__ = ["FaceCrop", "PhotoRecord", "face_crop", "open_photo", "read_photos"]
 
@@ -140,7 +140,15 @@ def photo_list(paths):
     return array.tolist()
 
 
-def face_crop(photo, *, face_locator="haar", face_margin=1.3, image_size=224, antialias=True):
+def face_crop(
+    photo,
+    *,
+    face_locator="haar",
+    face_margin=1.3,
+    image_size=224,
+    antialias=True,
+    harmonise=None,
+):
     """Cut the face out of a photograph and scale it.
 
     Parameters
@@ -156,6 +164,9 @@ def face_crop(photo, *, face_locator="haar", face_margin=1.3, image_size=224, an
         Pixels of the result's side.
     antialias : bool
         False: plain bilinear sampling of the fully decoded picture.
+    harmonise : int, optional
+        JPEG quality, 1 to 100, at which the scaled face is compressed once more: see
+        `~sklearn_blades.photos.pixels.harmonised`.
 
     Returns
     -------
@@ -180,7 +191,8 @@ def face_crop(photo, *, face_locator="haar", face_margin=1.3, image_size=224, an
         source = open_photo(source)
     if isinstance(face_locator, str) and face_locator == "whole":
         image = open_photo(source, min_size=image_size if antialias else None)
-        return FaceCrop(resized(image, image_size, antialias=antialias), face or whole(face_margin))
+        face = face or whole(face_margin)
+        return FaceCrop(_scaled(image, image_size, antialias, harmonise), face)
     if face is None:
         face = _find(source, size, name_of(getattr(photo, "path", photo)), face_locator)
     left, _, right, _ = square(size, face, face_margin)
@@ -188,7 +200,12 @@ def face_crop(photo, *, face_locator="haar", face_margin=1.3, image_size=224, an
     image, face = crop(
         open_photo(source, min_size=enough if antialias else None), face, face_margin
     )
-    return FaceCrop(resized(image, image_size, antialias=antialias), face)
+    return FaceCrop(_scaled(image, image_size, antialias, harmonise), face)
+
+
+def _scaled(image, size, antialias, harmonise):
+    pixels = resized(image, size, antialias=antialias)
+    return pixels if harmonise is None else harmonised(pixels, harmonise)
 
 
 def _read(photo, facts, found, skip):

@@ -1,4 +1,4 @@
-"""How well the pretext tasks are solved on photographs that were not trained on."""
+"""What the pretext tasks answer, and how well, on photographs that were not trained on."""
 
 import torch
 from sklearn.metrics import roc_auc_score
@@ -37,6 +37,38 @@ def score_tasks(embedding, dataset, *, device="cpu", precision="float32", batch_
         task.name: _score(task, logits[:, tasks.slices[task.name]], targets[task.name])
         for task in tasks
     }
+
+
+def read_tasks(embedding, tasks, features):
+    """What the tasks answer, from features of photographs.
+
+    Parameters
+    ----------
+    embedding : JointEmbedding
+        Its prompts are those of the tasks.
+    tasks : TaskSet
+        Those without ``reading`` are left out.
+    features : ndarray of shape (n, n_features)
+        As `embed` gives them; NaN rows give NaN.
+
+    Returns
+    -------
+    dict of task name to dict of answer to ndarray of shape (n,)
+        See `BladesEncoder.read_tasks`.
+    """
+    readable = [task for task in tasks if hasattr(task, "reading")]
+    if not readable:
+        return {}
+    # No inference mode: the text tower may keep what it computes here, for training too.
+    with torch.no_grad():
+        logits = embedding.logits(torch.from_numpy(features).to(embedding.mean.device)).cpu()
+        return {
+            task.name: {
+                answer: values.numpy()
+                for answer, values in task.reading(logits[:, tasks.slices[task.name]]).items()
+            }
+            for task in readable
+        }
 
 
 def chance_loss(task, target):

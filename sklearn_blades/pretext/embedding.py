@@ -151,8 +151,12 @@ class JointEmbedding(nn.Module):
 
     def forward(self, pixels):
         """Logits of images (n, h, w, 3) against all prompts, shape (n, n_prompts)."""
+        return self.logits(self.encode_image(pixels))
+
+    def logits(self, features):
+        """Logits of image features (n, n_features) against all prompts, shape (n, n_prompts)."""
         scale = self.towers.logit_scale.exp().clamp(max=_MAX_LOGIT_SCALE)
-        logits = scale * self.encode_image(pixels) @ self.encode_prompts().T
+        logits = scale * features @ self.encode_prompts().T
         # Only some architectures have one. It cancels in a softmax, but lets a sigmoid say "rarely"
         # without all images moving to one side of the sphere.
         bias = self.towers.logit_bias

@@ -40,7 +40,8 @@ class PretextTask(Protocol):
 
     A task may also have ``learn(exifs) -> task or None``: it sees the EXIF of all training
     photographs once and returns itself with what it learned (a class vocabulary), or None when
-    they cannot teach it anything.
+    they cannot teach it anything. And it may have ``reading(logits) -> dict``: what it answers,
+    in people's words, from logits (n, len(prompts)); a dict of answer to Tensor (n,).
 
     Attributes
     ----------
@@ -111,9 +112,12 @@ class OrdinalTag:
         return view.exif.get(self.tag, float("nan"))
 
     def loss(self, logits, target):
-        # The expected level 1 q_low + 2 q_medium + 3 q_high of METHOD 3.
+        return ranking_fidelity(self.reading(logits)["level"], target, scale=self.scale)
+
+    def reading(self, logits):
+        """Return the expected level 1 q_low + 2 q_medium + 3 q_high of METHOD 3, in [1, 3]."""
         levels = torch.arange(1, 4, device=logits.device, dtype=logits.dtype)
-        return ranking_fidelity(logits.softmax(-1) @ levels, target, scale=self.scale)
+        return {"level": logits.softmax(-1) @ levels}
 
 
 @dataclass(frozen=True)
@@ -182,6 +186,10 @@ class CategoricalTag:
     def loss(self, logits, target):
         return focal_fidelity(logits, target, gamma=self.gamma)
 
+    def reading(self, logits):
+        """Return the probability of each class."""
+        return dict(zip(self.classes, logits.softmax(-1).unbind(-1), strict=True))
+
 
 @dataclass(frozen=True)
 class Manipulated:
@@ -195,6 +203,10 @@ class Manipulated:
 
     def loss(self, logits, target):
         return fidelity(logits, target)
+
+    def reading(self, logits):
+        """Return the probabilities of an untouched face and of a manipulated one."""
+        return dict(zip(("untouched", "manipulated"), logits.softmax(-1).unbind(-1), strict=True))
 
 
 @dataclass(frozen=True)
@@ -213,6 +225,10 @@ class ManipulatedRegions:
 
     def loss(self, logits, target):
         return multilabel_fidelity(logits, target)
+
+    def reading(self, logits):
+        """Return each region's probability of being manipulated; they are not exclusive."""
+        return dict(zip(self.regions, logits.sigmoid().unbind(-1), strict=True))
 
 
 class TaskSet:

@@ -1,0 +1,137 @@
+"""Areas under the curve and rates with 95 % intervals that respect groups and folds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm, rankdata
+
+_Z = norm.ppf(0.975)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its 95 % interval; all three in the number's own unit."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self):
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def auc_influence(scores, positive, folds=None):
+    """Area under the ROC curve, and what each row adds to it.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n,)
+        Higher = more positive.
+    positive : ndarray of shape (n,), bool
+    folds : ndarray of shape (n,), int, optional
+        Scores of different models: only rows of the same fold are compared. Pooling them would
+        pull the area below 0.5 where there is nothing to learn.
+
+    Returns
+    -------
+    auc : float
+        NaN where no fold holds both classes.
+    influence : ndarray of shape (n,)
+        DeLong's structural components, centred; the sum of their squares, by group, is the
+        variance of the area.
+    """
+    folds = np.zeros(len(scores), dtype=int) if folds is None else folds
+    wins, n_pairs, parts = 0.0, 0.0, []
+    for fold in np.unique(folds):
+        rows = np.flatnonzero(folds == fold)
+        up, down = rows[positive[rows]], rows[~positive[rows]]
+        if len(up) and len(down):
+            above = _placements(scores[up], scores[down])
+            below = len(up) - _placements(scores[down], scores[up])
+            wins, n_pairs = wins + above.sum(), n_pairs + len(up) * len(down)
+            parts.append((up, down, above, below))
+    influence = np.zeros(len(scores))
+    if not parts:
+        return np.nan, influence
+    auc = wins / n_pairs
+    for up, down, above, below in parts:
+        influence[up] = (above - auc * len(down)) / n_pairs
+        influence[down] = (below - auc * len(up)) / n_pairs
+    return float(auc), influence
+
+
+def _placements(ours, others):
+    """For each of ours, how many of the others lie below it; ties count a half."""
+    both = rankdata(np.concatenate([ours, others]))[: len(ours)]
+    return both - rankdata(ours)
+
+
+def auc_estimate(scores, positive, *, folds=None, groups=None):
+    """Area under the ROC curve with DeLong's 95 % interval, clustered by group.
+
+    The interval is made on the logit scale. Where the classes are wholly apart its inner end is
+    the exact bound for as many hits out of as many trials as the smaller class has groups.
+
+    Returns
+    -------
+    Estimate
+    """
+    auc, influence = auc_influence(scores, positive, folds)
+    if np.isnan(auc):
+        return Estimate(np.nan, np.nan, np.nan)
+    if auc in (0.0, 1.0):
+        groups = np.arange(len(scores)) if groups is None else groups
+        n = min(len(np.unique(groups[positive])), len(np.unique(groups[~positive])))
+        bound = 0.025 ** (1 / n)
+        return Estimate(auc, *((bound, 1.0) if auc else (0.0, 1 - bound)))
+    half = _Z * _deviation(influence, groups) / (auc * (1 - auc))
+    centre = np.log(auc / (1 - auc))
+    low, high = 1 / (1 + np.exp(-(centre + np.array([-half, half]))))
+    return Estimate(auc, float(low), float(high))
+
+
+def change_estimate(first, second, *, groups=None):
+    """Difference of two areas over the same rows, each as `auc_influence` gives it.
+
+    Returns
+    -------
+    Estimate
+        Second minus first.
+    """
+    change = second[0] - first[0]
+    half = _Z * _deviation(second[1] - first[1], groups)
+    return Estimate(float(change), float(change - half), float(change + half))
+
+
+def rate_estimate(hits, *, groups=None):
+    """Share of hits with Wilson's 95 % interval; groups that agree within count as fewer rows.
+
+    Parameters
+    ----------
+    hits : ndarray of shape (n,), bool
+    groups : ndarray of shape (n,), optional
+
+    Examples
+    --------
+    >>> print(rate_estimate(np.array([True, False, False, False])))
+    0.250 [0.046, 0.699]
+    """
+    n = len(hits)
+    if not n:
+        return Estimate(np.nan, np.nan, np.nan)
+    rate = float(np.mean(hits))
+    if groups is not None:
+        variance = _deviation((hits - rate) / n, groups) ** 2
+        n = min(n, rate * (1 - rate) / variance if variance else len(np.unique(groups)))
+    centre = (rate + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    half = _Z * np.sqrt(rate * (1 - rate) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
+    return Estimate(rate, float(max(0, centre - half)), float(min(1, centre + half)))
+
+
+def _deviation(influence, groups):
+    """Standard error from the rows' influence, summed by group."""
+    if groups is not None:
+        _, place = np.unique(groups, return_inverse=True)
+        influence = np.bincount(place, weights=influence)
+    n = len(influence)
+    return float(np.sqrt(np.sum(influence**2) * n / max(1, n - 1)))
