@@ -83,9 +83,8 @@ class BladesEncoder(
     harmonise : int, default=None
         JPEG quality, 1 to 100, at which every face is compressed once more when it has been
         scaled, in ``fit`` and ``transform`` alike, so that how files were compressed before says
-        less (`sklearn_blades.evaluation.audit_confounds` tells what it says). Compression before
-        scaling did next to nothing in measurements, after it much; coarse earlier compression
-        still shows. It also takes some of what generators leave behind: measure with and
+        less (`sklearn_blades.evaluation.audit_confounds` tells what it says). Coarse earlier
+        compression still shows. It also takes some of what generators leave behind: measure with and
         without. None: off.
     photographic_label : default=1
         The value of ``y`` that marks photographs.

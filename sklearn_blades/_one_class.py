@@ -149,7 +149,9 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         y : array-like of shape (n_samples,), default=None
             Numeric or boolean; rows other than ``photographic_label`` are left out.
         groups : array-like of shape (n_samples,), default=None
-            Person or source of every row, kept on one side of the calibration split.
+            Person or source of every row, kept on one side of the calibration split. All
+            photographs of those held out calibrate: many of one person are less evidence than
+            they count for. `recalibrate` with ``groups`` takes one of each.
 
         Returns
         -------
