@@ -84,8 +84,8 @@ class BladesEncoder(
         JPEG quality, 1 to 100, at which every face is compressed once more when it has been
         scaled, in ``fit`` and ``transform`` alike, so that how files were compressed before says
         less (`sklearn_blades.evaluation.audit_confounds` tells what it says). Coarse earlier
-        compression still shows. It also takes some of what generators leave behind: measure with and
-        without. None: off.
+        compression still shows, and some of what generators leave behind goes too: measure with
+        and without. None: off.
     photographic_label : default=1
         The value of ``y`` that marks photographs.
     max_epochs : int, default=20
