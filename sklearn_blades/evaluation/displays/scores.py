@@ -47,7 +47,7 @@ class ScoreDisplay:
     >>> display = ScoreDisplay.from_predictions(y, scores, threshold=0)
     >>> share, low, high = display.flagged_["photographs"]
     >>> print(f"{share:.0%} false alarms")
-    3% false alarms
+    2% false alarms
     """
 
     def __init__(self, *, photographs, generated, threshold=None, target_fpr=None, unit="score"):
