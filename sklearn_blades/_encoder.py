@@ -70,6 +70,10 @@ class BladesEncoder(
     resampled_views : bool, default=True
         Send untouched views through the same interpolation as manipulated ones. False only to
         see the shortcut that this closes.
+    augment : bool, default=False
+        Send the views of training through random recompression, blur or scaling, both of a pair
+        alike, so that what is learned survives them
+        (`sklearn_blades.evaluation.robustness_curve` tells how far).
     exif_fraction : float, default=0.25
         Largest share of photographs with EXIF in a batch; it does not bind where all have EXIF.
     face_locator : str, dict or callable, default="haar"
@@ -158,6 +162,7 @@ class BladesEncoder(
         "outer_interval": [Interval(Integral, 1, None, closed="left")],
         "paired_views": ["boolean"],
         "resampled_views": ["boolean"],
+        "augment": ["boolean"],
         "exif_fraction": [Interval(Real, 0, 1, closed="right")],
         "face_locator": [str, dict, callable],
         "face_margin": [Interval(Real, 1, None, closed="left")],
@@ -191,6 +196,7 @@ class BladesEncoder(
         outer_interval=1,
         paired_views=True,
         resampled_views=True,
+        augment=False,
         exif_fraction=0.25,
         face_locator="haar",
         face_margin=1.3,
@@ -222,6 +228,7 @@ class BladesEncoder(
         self.outer_interval = outer_interval
         self.paired_views = paired_views
         self.resampled_views = resampled_views
+        self.augment = augment
         self.exif_fraction = exif_fraction
         self.face_locator = face_locator
         self.face_margin = face_margin
@@ -435,6 +442,7 @@ class BladesEncoder(
             seed=seed,
             paired=self.paired_views,
             resampled=self.resampled_views,
+            augment=self.augment,
             pretrained=self.pretrained is not None,
             lr=self.lr,
             weight_lr=self.weight_lr,

@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn_blades.datasets import make_photos
 from sklearn_blades.errors import NoFaceError, PhotoError
 from sklearn_blades.evaluation import default_degradations, robustness_curve
-from sklearn_blades.evaluation.degradations import blurred, cropped, noisy, recompressed, scaled
 from sklearn_blades.evaluation.robustness_report import RobustnessDisplay
+from sklearn_blades.photos.degradations import blurred, cropped, noisy, recompressed, scaled
 
 FEW = {
     "blur": [(3.0, lambda p, rng: blurred(p, sigma=3.0))],

@@ -7,7 +7,8 @@ import torch
 from sklearn_blades._cache import ArrayCache
 from sklearn_blades.photos import read_photos
 from sklearn_blades.photos.crops import Crops, CropSettings
-from sklearn_blades.pretext import Manipulated, OrdinalTag, TaskSet
+from sklearn_blades.photos.degradations import degraded
+from sklearn_blades.pretext import Manipulated, OrdinalTag, TaskSet, views
 from sklearn_blades.pretext.views import PhotoBatches, ViewDataset, view_loader
 
 TASKS = TaskSet([OrdinalTag("ISOSpeedRatings"), Manipulated()])
@@ -50,6 +51,30 @@ def test_nothing_but_the_manipulation_sets_a_pair_apart(crops, exifs):
     assert differs.any(axis=(1, 2)).all()
     # Flips stay inside their region; a view of its own map would differ up to the rim.
     assert (~differs[:, [0, -1]].any(axis=(1, 2))).sum() >= 6
+
+
+def test_augmented_views_of_a_pair_are_degraded_alike(crops, exifs, monkeypatch):
+    plain = dataset(crops, exifs)
+    augmented = ViewDataset(crops, exifs, TASKS, paired=True, seed=0, augment=True)
+    drawn = []
+
+    def recorded(pixels, rng):
+        drawn.append(rng.bit_generator.state["state"]["state"])
+        return degraded(pixels, rng)
+
+    monkeypatch.setattr(views, "degraded", recorded)
+    changed = []
+    for index in range(len(crops)):
+        pairs = zip(plain[0, index], augmented[0, index], strict=True)
+        for (before, target), (after, same_target) in pairs:
+            assert after.shape == before.shape
+            assert after.dtype == np.uint8
+            assert repr(target) == repr(same_target)
+            changed.append((before != after).any())
+    assert drawn[::2] == drawn[1::2]
+    assert len(set(drawn)) == len(crops)
+    assert changed[::2] == changed[1::2]
+    assert 0.4 < np.mean(changed) < 1
 
 
 def test_unpaired_views_are_untouched_half_of_the_time(crops, exifs):

@@ -12,7 +12,7 @@ _HOMES = {
     "robustness_curve": "robustness",
     "RobustnessDisplay": "robustness_report",
     "RobustnessReport": "robustness_report",
-    "default_degradations": "degradations",
+    "default_degradations": ".photos.degradations",
     "audit_confounds": "confounds",
     "ConfoundReport": "confounds",
     "benjamini_hochberg": "._conformal",

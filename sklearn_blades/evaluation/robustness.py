@@ -6,10 +6,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import column_or_1d
 
 from ..errors import PhotoError
+from ..photos.degradations import default_degradations
 from ..photos.records import open_photo, photo_list
 from ._intervals import auc_estimate, auc_influence, change_estimate, rate_estimate
 from ._verdicts import verdicts
-from .degradations import default_degradations
 from .robustness_report import CLEAN, Measured, RobustnessReport
 
 
@@ -35,7 +35,7 @@ def robustness_curve(
     y : array-like of shape (n,)
         Labels; all that are not ``photographic_label`` are AI-generated.
     degradations : "default" or dict of str to list of (severity, callable)
-        ``"default"``: `sklearn_blades.evaluation.degradations.default_degradations`. Your own
+        ``"default"``: `sklearn_blades.evaluation.default_degradations`. Your own
         callables take pixels, uint8 (h, w, 3), and a numpy Generator, and return pixels.
     photographic_label : default=1
     groups : array-like of shape (n,), optional

@@ -57,6 +57,7 @@ def pretrain(
     seed,
     paired,
     resampled,
+    augment,
     pretrained,
     lr,
     weight_lr,
@@ -79,7 +80,7 @@ def pretrain(
         See `BilevelNet`. With fixed weights no photograph is held out.
     outer_fraction : float
     seed : int
-    paired, resampled : bool
+    paired, resampled, augment : bool
         See `ViewDataset`.
     pretrained : bool
         Whether the towers start from weights, on which what is ``"auto"`` depends.
@@ -106,7 +107,7 @@ def pretrain(
     embedding.set_prompts(tasks.prompts)
     learned = TaskWeights(tasks.names, weighting).learned
     rows = _hold_out(groups, outer_fraction, seed) if learned else (np.arange(len(exifs)), None)
-    options = {"paired": paired, "resampled": resampled}
+    options = {"paired": paired, "resampled": resampled, "augment": augment}
     inner, outer = (
         part if part is None else _views(crops, exifs, part, tasks, seed=seed + side, **options)
         for side, part in enumerate(rows)

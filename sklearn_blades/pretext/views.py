@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from ..photos.degradations import degraded
 from ..photos.manipulations import MANIPULATIONS, UNTOUCHED
 from .tasks import View
 
@@ -26,11 +27,13 @@ class ViewDataset(Dataset):
     resampled : bool, default=True
         All views, the untouched ones too, pass through one interpolation (METHOD 7). False only
         to see what happens when manipulations betray themselves by it.
+    augment : bool, default=False
+        Send the views through random compression, blur or scaling, those of a pair alike.
     """
 
-    def __init__(self, crops, exifs, tasks, *, paired, seed, resampled=True):
+    def __init__(self, crops, exifs, tasks, *, paired, seed, resampled=True, augment=False):
         self.crops, self.exifs, self.tasks = crops, exifs, tasks
-        self.paired, self.seed, self.resampled = paired, seed, resampled
+        self.paired, self.seed, self.resampled, self.augment = paired, seed, resampled, augment
 
     def __len__(self):
         return len(self.exifs)
@@ -53,6 +56,8 @@ class ViewDataset(Dataset):
         else:
             chosen = (UNTOUCHED if rng.random() < 0.5 else manipulated,)
             views = (self._apply(chosen[0], crop, self._rng(key)),)
+        if self.augment:
+            views = [degraded(view, self._rng(key, 2)) for view in views]
         targets = (self.tasks.targets(View(exif, how)) for how in chosen)
         return list(zip(views, targets, strict=True))
 
@@ -67,8 +72,8 @@ class ViewDataset(Dataset):
             return untouched, self._apply(how, crop, self._rng(key))
         return untouched, how.edit(untouched, crop.face, rng)
 
-    def _rng(self, key):
-        return np.random.default_rng([self.seed, *key, 1])
+    def _rng(self, key, stream=1):
+        return np.random.default_rng([self.seed, *key, stream])
 
     def _apply(self, how, crop, rng):
         return how.apply(crop.pixels, crop.face, rng, resampled=self.resampled)
