@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import StratifiedGroupKFold
+from threadpoolctl import threadpool_limits
 
 _RARE = 5  # a word in fewer files than this says nothing of the next file
 _MOST_WORDS = 250  # the trees take 255
@@ -41,8 +42,11 @@ def out_of_fold(values, photographs, groups, seed):
             early_stopping=False,
             random_state=seed,
         )
-        trees.fit(matrix[train], photographs[train])
-        scores[test], folds[test] = trees.decision_function(matrix[test]), fold
+        # Tables this small take seconds on one thread; several only wait for one another, minutes
+        # where other work is on the machine.
+        with threadpool_limits(1, user_api="openmp"):
+            trees.fit(matrix[train], photographs[train])
+            scores[test], folds[test] = trees.decision_function(matrix[test]), fold
     return scores, folds
 
 
