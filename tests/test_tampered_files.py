@@ -215,7 +215,7 @@ class TestZip:
         del files[name]
         refuse(write(tmp_path / "evil.blades", files.items()), name)
 
-    @pytest.mark.parametrize("name", ["../evil.txt", "/tmp/evil.txt", "data.pkl", "a\0b"])
+    @pytest.mark.parametrize("name", ["../evil.txt", "/evil.txt", "data.pkl", "a\0b"])
     def test_a_member_too_many(self, name, files, tmp_path):
         refuse(write(tmp_path / "evil.blades", [*files.items(), (name, b"x")]), "it holds ")
         assert [path.name for path in tmp_path.iterdir()] == ["evil.blades"]
