@@ -121,6 +121,28 @@ class TestFit:
         encoder = BladesEncoder(**FEW, primary_share=share, weight_lr=1e-6).fit(photos[:8])
         assert encoder.task_weights_["manipulated"] == pytest.approx(2 * weight, abs=1e-3)
 
+    def test_augmented_views_are_what_it_learns_from(self, photos):
+        plain, augmented = (BladesEncoder(**FEW, augment=a).fit(photos[:8]) for a in (False, True))
+        assert plain.digest_ != augmented.digest_
+
+    def test_the_rate_rises_from_scratch_only(self, photos, tmp_path, monkeypatch):
+        from sklearn_blades.persistence import save
+        from sklearn_blades.pretext import trainer
+
+        seen, factor = [], trainer.rate_factor
+
+        def watched(step, n_steps, *, warmup):
+            seen.append(warmup)
+            return factor(step, n_steps, warmup=warmup)
+
+        monkeypatch.setattr(trainer, "rate_factor", watched)
+        file = tmp_path / "start.blades"
+        save(BladesEncoder(**FEW).fit(photos[:8]), file, training=True)
+        assert set(seen) == {0.1}
+        seen.clear()
+        BladesEncoder(**FEW, pretrained=file).fit(photos[:8])
+        assert set(seen) == {0.0}
+
     def test_fixed_weights_stay(self, photos):
         given = {"ISOSpeedRatings": 0.25, "manipulated": 2.0}
         encoder = BladesEncoder(**FEW, task_weighting=given).fit(photos[:8])
