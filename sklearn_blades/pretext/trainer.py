@@ -5,7 +5,6 @@ from pathlib import Path
 
 import torch
 from skorch import NeuralNet
-from skorch.utils import to_device
 from torch.func import functional_call
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -81,6 +80,7 @@ class BilevelNet(NeuralNet):
             optimizer__fused=True,
             train_split=None,
             callbacks__print_log=None,
+            callbacks__train_loss=None,
             **kwargs,
         )
 
@@ -92,7 +92,7 @@ class BilevelNet(NeuralNet):
         self.optimizer_ = self.optimizer(*args, **kwargs)
         if self.criterion_.learned:
             self.weight_optimizer_ = torch.optim.Adam(
-                self.criterion_.parameters(), lr=self.weight_lr
+                self.criterion_.parameters(), lr=self.weight_lr, fused=True
             )
         return self
 
@@ -132,8 +132,14 @@ class BilevelNet(NeuralNet):
                 break
         return self
 
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        # skorch's reads the loss of every batch into its history: an accelerator would wait at
+        # each, and the history of a long run would outgrow its towers.
+        for batch in iterator:
+            step_fn(batch, **fit_params)
+
     def train_step(self, batch, **fit_params):
-        pixels, targets = to_device(batch, self.device)
+        pixels, targets = self._on_device(batch)
         self._set_training(True)
         self.optimizer_.zero_grad()
         with autocast(self.device, self.precision):
@@ -144,15 +150,16 @@ class BilevelNet(NeuralNet):
         outer_loss = torch.full_like(loss.detach(), float("nan"))
         if self.criterion_.learned and self.schedule_.last_epoch % self.outer_interval == 0:
             outer_loss = self._learn_weights(pixels, targets, losses.detach())
-        self.records_.append((losses.detach(), outer_loss))
+        self.records_.append((loss.detach(), losses.detach(), outer_loss))
         self.optimizer_.step()
         self.schedule_.step()
         return {"loss": loss, "y_pred": losses}
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         super().on_epoch_end(net, dataset_train, dataset_valid, **kwargs)
-        losses, outer_losses = map(torch.stack, zip(*self.records_, strict=True))
+        loss, losses, outer_losses = map(torch.stack, zip(*self.records_, strict=True))
         weights = self.criterion_.values.detach().tolist()
+        self.history.record("train_loss", loss.mean().item())
         self.history.record("losses", _named(self.tasks, losses.mean(0).tolist()))
         self.history.record("weights", _named(self.tasks, weights))
         self.history.record("outer_loss", outer_losses.nanmean().item())
@@ -178,7 +185,7 @@ class BilevelNet(NeuralNet):
             logits = functional_call(self.module_, {**params, **buffers}, (images,))
             return self.tasks.losses(logits, truth)
 
-        outer_pixels, outer_targets = to_device(next(self.outer_batches_), self.device)
+        outer_pixels, outer_targets = self._on_device(next(self.outer_batches_))
         primary = self.tasks.names.index(self.primary)
         lr = self.optimizer_.param_groups[0]["lr"]
         result = hypergradient(
@@ -194,6 +201,12 @@ class BilevelNet(NeuralNet):
         self.criterion_.values.backward(result.weights / lr)
         self.weight_optimizer_.step()
         return result.outer_loss
+
+    def _on_device(self, batch):
+        pixels, targets = batch
+        # From pinned memory, while the accelerator still computes.
+        move = {"device": self.device, "non_blocking": True}
+        return pixels.to(**move), {name: value.to(**move) for name, value in targets.items()}
 
     def _begin_records(self, epoch):
         self.records_ = []
