@@ -38,6 +38,9 @@ SETTINGS = {
     "views not paired": {"paired_views": False},
     "96 px": {"image_size": 96},
     "coarse task alone": {"tasks": [Manipulated()], "task_weighting": "equal"},
+    "weights every step": {"outer_interval": 1, "weight_lr": "auto"},
+    "weights every 6th step": {"outer_interval": 6, "weight_lr": "auto"},
+    "weights every 20th step": {"outer_interval": 20, "weight_lr": "auto"},
 }
 
 

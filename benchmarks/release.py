@@ -11,6 +11,8 @@ import torch
 
 from sklearn_blades.pretext.towers import tokenize
 
+STEP = 0.01  # of the central difference, over the length of the direction
+
 
 def with_full_prompts(embedding):
     """A copy whose text tower reads every prompt at the full context length, padding and all."""
@@ -69,7 +71,7 @@ class ReleaseStep:
         direction = torch.autograd.grad(
             outer_loss, list(self.ahead.parameters()), materialize_grads=True
         )
-        step = 0.01 / torch.cat([d.flatten() for d in direction]).norm()
+        step = STEP / torch.cat([d.flatten() for d in direction]).norm()
         above = self._moved(params, direction, step, inner)
         below = self._moved(params, direction, -2 * step, inner)
         self._moved(params, direction, step)

@@ -1,4 +1,4 @@
-"""The bi-level step beside the release's (`benchmarks.release`), and beside our own with fixed weights.
+"""The bi-level step beside the release's (`benchmarks.release`), and our own with fixed weights.
 
 Towers, batch, tasks, threads and machine are the same, and batches lie ready: only steps are timed.
 On a CPU all is float32; on a GPU our side runs in bfloat16, as there it may.
@@ -7,6 +7,7 @@ On a CPU all is float32; on a GPU our side runs in bfloat16, as there it may.
 import copy
 import itertools
 import tempfile
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn.functional import cosine_similarity
 from torch.optim.lr_scheduler import LambdaLR
 
 from sklearn_blades._cache import ArrayCache
+from sklearn_blades._device import PRECISIONS
 from sklearn_blades.datasets import make_photos
 from sklearn_blades.photos import read_photos
 from sklearn_blades.photos.crops import Crops, CropSettings
@@ -65,27 +67,33 @@ def compare(setting, device, n_rounds):
     """The ratios of one setting, the seconds a step, and the agreement of the updates."""
     embedding, tasks, inner, outer = problem(setting, device)
     release = ReleaseStep(embedding, tasks, PRIMARY, lr=LR, weight_lr=WEIGHT_LR)
-    precision = "bfloat16" if device == "cuda" else "float32"
+    precision, other = PRECISIONS if device == "cpu" else PRECISIONS[::-1]
 
-    def ours(**how):
+    def ours(precision=precision, **how):
         return prepared(embedding, tasks, outer, device=device, precision=precision, **how)
 
-    same = hypergradient_of(ours(weighting="bilevel-free"), inner), release(inner, outer)
-    ways = {
-        "release": lambda: release(inner, outer),
-        "exact": lambda net=ours(): net.train_step(inner),
-        "every fourth": lambda net=ours(outer_interval=4): net.train_step(inner),
-        "fixed": lambda net=ours(weighting="equal"): net.train_step(inner),
+    both = hypergradient_of(ours(weighting="bilevel-free"), inner), release(inner, outer)
+    nets = {
+        "exact": ours(),
+        "every fourth": ours(outer_interval=4),
+        "fixed": ours(weighting="equal"),
+        other: ours(other, weighting="equal"),
     }
+    ways = {name: partial(net.train_step, inner) for name, net in nets.items()}
+    ways["release"] = partial(release, inner, outer)
     table = rounds({n: repeated(way, setting.steps, device) for n, way in ways.items()}, n_rounds)
     name = f"{setting.architecture} {setting.image_size} px, batch {setting.batch_size}"
     lines = [
         ratio(f"{name}: release / exact step", table, "release", "exact", setting.wanted),
         ratio(f"{name}: exact / fixed-weight step", table, "exact", "fixed", "<= 2.8"),
         ratio(f"{name}: every fourth / fixed", table, "every fourth", "fixed", "<= 1.45"),
+        ratio(f"{name}: fixed in {other} / in {precision}", table, other, "fixed"),
     ]
     steps = [{way: taken / setting.steps for way, taken in row.items()} for row in table]
-    return lines, {"seconds_per_step": steps, "cosine_to_release": cosine_similarity(*same, dim=0).item()}
+    return lines, {
+        "seconds_per_step": steps,
+        "cosine_to_release": cosine_similarity(*both, dim=0).item(),
+    }
 
 
 def problem(setting, device):

@@ -1,0 +1,56 @@
+"""The yardsticks are what they say: a wrong yardstick makes any claim of speed worthless."""
+
+import pytest
+import torch
+
+from benchmarks import _measure, release
+from benchmarks.release import ReleaseStep
+from benchmarks.step import LR, PRIMARY, Setting, hypergradient_of, prepared, problem
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return problem(Setting("blades-tiny", 32, 8, "", 1), "cpu")
+
+
+def test_release_step_makes_the_same_update_as_ours(tiny, monkeypatch):
+    monkeypatch.setattr(release, "STEP", 3e-4)  # its own is coarse: up to a fifth off on this net
+    embedding, tasks, inner, outer = tiny
+    step = ReleaseStep(embedding, tasks, PRIMARY, lr=LR, weight_lr=3e-4)
+    net = prepared(embedding, tasks, outer, weighting="bilevel-free")
+    # Ours is divided by the rate before Adam sees it (METHOD 5).
+    torch.testing.assert_close(
+        step(inner, outer), LR * hypergradient_of(net, inner), rtol=0.05, atol=1e-8
+    )
+
+
+def test_release_step_trains_towers_and_weights_once(tiny):
+    embedding, tasks, inner, outer = tiny
+    step = ReleaseStep(embedding, tasks, PRIMARY, lr=1e-3, weight_lr=1e-2)
+    counts = []
+    step.model.register_forward_hook(lambda *_: counts.append("model"))
+    step.ahead.register_forward_hook(lambda *_: counts.append("ahead"))
+    before = step.model.towers.logit_scale.item()
+    step(inner, outer)
+    assert sorted(counts) == ["ahead", *["model"] * 4]  # five forwards
+    assert step.model.towers.logit_scale.item() != before
+    torch.testing.assert_close(
+        (step.weights - 1).abs().detach(), torch.full((len(tasks),), 1e-2), rtol=0.05, atol=0
+    )
+    assert step.model.tokens.shape[1] == 77 > embedding.tokens.shape[1]
+
+
+def test_ratios_pair_ways_within_a_round_and_judge_them():
+    table = [{"slow": 6.0, "fast": 2.0}, {"slow": 8.0, "fast": 2.0}, {"slow": 50.0, "fast": 10.0}]
+    line = _measure.ratio("slow / fast", table, "slow", "fast", ">= 3.5")
+    assert (line.value, line.low, line.high, line.reached) == (4.0, 3.0, 5.0, True)
+    assert not line._replace(wanted="<= 3.5").reached
+    assert "| slow / fast | 4.00 | 3.00 | 5.00 | >= 3.5 | reached |" in _measure.table([line])
+
+
+def test_rounds_turn_the_order_and_take_a_ways_own_clock():
+    order = []
+    ways = {"a": lambda: order.append("a"), "b": lambda: order.append("b") or 7.0}
+    seconds = _measure.rounds(ways, 2)
+    assert order == ["a", "b", "a", "b", "b", "a"]  # a warm-up, then two rounds
+    assert [row["b"] for row in seconds] == [7.0, 7.0]
