@@ -1,4 +1,4 @@
-"""Pictures of an encoder and of its detectors, drawn on simulated photographs in a minute or two.
+"""Pictures of an encoder and of its detectors, drawn on simulated photographs in minutes.
 
     python examples/pictures.py [--out pictures] [--scale 0.3] [--epochs 8]
 
@@ -22,6 +22,10 @@ from sklearn_blades.evaluation import (
     ScoreDisplay,
     TaskReadingsDisplay,
     TaskWeightsDisplay,
+    audit_confounds,
+    default_degradations,
+    evaluate_by_generator,
+    robustness_curve,
 )
 
 NOTE = "simulated pictures: this proves the machinery, not detection"
@@ -61,7 +65,7 @@ def fit_detectors(photos, epochs, seed=0):
 
 
 def draw(photos, one_class, binary):
-    """Yield the name and the figure of each picture."""
+    """Yield the name and the display of each picture."""
     X, y, generators = with_generators(photos)
     new = np.flatnonzero((y == 1) | (np.cumsum(y == 0) % 2 == 0))  # not shown to the binary head
     rows = X[new], y[new]
@@ -84,6 +88,14 @@ def draw(photos, one_class, binary):
         binary, *rows, strategy="quantile", name="binary head", ax=ax
     )
     yield "reliability_binary", reliability
+    # No generator's faces were shown to the one-class head: all of them can be judged.
+    table = evaluate_by_generator(one_class, X, y, generators, random_state=0)
+    yield "auc_by_generator", table.plot()
+    # Before any of these is believed: do the files tell the classes apart without a face?
+    yield "confounds", audit_confounds(X, y, random_state=0).plot()
+    # And after: what is left once pictures were saved again, scaled or cropped?
+    few = {name: default_degradations()[name] for name in ("jpeg", "downscale", "crop")}
+    yield "robustness", robustness_curve(binary, *rows, degradations=few).plot()
 
 
 def main(arguments=None):

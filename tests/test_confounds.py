@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn_blades.datasets import make_photos
 from sklearn_blades.errors import PhotoError
 from sklearn_blades.evaluation import audit_confounds
-from sklearn_blades.evaluation._confound_tables import verdict
+from sklearn_blades.evaluation._confound_tables import above_chance, verdict
 from sklearn_blades.evaluation._cues import CATEGORICAL, NUMERIC, jpeg_quality, read_cues, texture
 from sklearn_blades.evaluation._intervals import (
     Estimate,
@@ -116,12 +116,36 @@ def test_matched_pairs_say_nothing(faces, y, tmp_path):
 def test_one_cue_that_the_others_drown_is_not_overlooked():
     """With few files, trees that see all cues may miss what one alone shows."""
     drowned = Estimate(0.51, 0.41, 0.62)
-    quality = Cue("jpeg_quality", Estimate(0.665, 0.565, 0.753))
+    quality = Cue("jpeg_quality", Estimate(0.76, 0.67, 0.831))
     light = Cue("luminance", Estimate(0.60, 0.501, 0.69))  # one of 13 does so by chance
-    assert verdict([light], drowned).startswith("Nothing found")
-    assert verdict([quality], drowned).startswith("Confounded")
-    assert "0.753" in verdict([quality], drowned)
-    assert verdict([light], Estimate(0.5, 0.2, 0.8)).startswith("Cannot tell")
+    none = Cue("format", Estimate(0.5, 0.5, 0.5))
+    assert verdict([light] * 13, drowned).startswith("Nothing found")
+    assert verdict([none] * 13, Estimate(0.5, 0.5, 0.5)).startswith("Nothing found")
+    assert verdict([light] * 12 + [quality], drowned).startswith("Confounded")
+    assert "0.831" in verdict([light] * 12 + [quality], drowned)
+    assert verdict([light] * 13, Estimate(0.5, 0.2, 0.8)).startswith("Cannot tell")
+
+
+def test_where_the_cues_know_everything_no_detector_is_sent_above_it():
+    known = Estimate(1.0, 0.93, 1.0)
+    said = verdict([Cue("has_exif", known)], known)
+    assert "Confounded" in said
+    assert "above" not in said
+    assert "only on matched pairs" in said
+
+
+def test_the_test_of_the_verdict_knows_that_folds_share_files():
+    """Over labels drawn anew an area of folds varies 1.3 times as much as DeLong has it."""
+    for steps, found in ((1.0, False), (2.5, False), (3.1, True)):  # 1.96 would do for one set
+        low = 1 / (1 + np.exp(-0.1 * (steps - 1.96)))
+        area = 1 / (1 + np.exp(-0.1 * steps))
+        high = 1 / (1 + np.exp(-0.1 * (steps + 1.96)))
+        assert above_chance(Estimate(area, low, high), 0.025) == found
+    assert not above_chance(Estimate(0.0, 0.0, 0.2), 0.5)
+    assert not above_chance(Estimate(np.nan, np.nan, np.nan), 0.5)
+    # Wholly apart: 0.025 ** (1 / n) at the usual level.
+    assert above_chance(Estimate(1.0, 0.025 ** (1 / 10), 1.0), 0.002)
+    assert not above_chance(Estimate(1.0, 0.025 ** (1 / 6), 1.0), 0.002)
 
 
 def test_bands_are_found_whatever_their_direction(faces, y, tmp_path):
@@ -158,8 +182,14 @@ def test_a_group_is_on_one_side_and_counts_once(confounded, y, report):
 def test_errors_say_what_is_needed(confounded, y, tmp_path):
     with pytest.raises(ValueError, match="at least 10 files of each class"):
         audit_confounds(confounded[: N + 5], y[: N + 5])
-    with pytest.raises(ValueError, match="0 photographs"):
+    with pytest.raises(ValueError, match=r"no photograph in y.*'photo'.* labels are \[1, 0\]"):
         audit_confounds(confounded, y, photographic_label="photo")
+    with pytest.raises(ValueError, match="y has missing entries"):  # not: AI-generated
+        audit_confounds(confounded, [np.nan, *y[1:]])
+    with pytest.raises(ValueError, match="groups has missing entries"):
+        audit_confounds(confounded, y, groups=[None] * len(y))
+    with pytest.raises(TypeError, match="reads files"):
+        audit_confounds([np.zeros((8, 8, 3), np.uint8)] * len(y), y)
     with pytest.raises(ValueError, match="y has 3 rows"):
         audit_confounds(confounded, [1, 0, 1])
     (tmp_path / "bad.jpg").write_bytes(b"no image")
@@ -182,10 +212,14 @@ def test_plot(report):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    axes = report.plot()
-    assert [label.get_text() for label in axes.get_yticklabels()][-1] == "all together"
-    assert report.plot(ax=axes) is axes
-    plt.close(axes.figure)
+    display = report.plot()
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert labels[0] == "all together"
+    assert labels[-1] == report.to_frame().index[0].replace("_", " ")
+    dots, _, _ = display.dots_
+    assert dots.get_xdata()[0] == report.together.auc.value
+    assert report.plot(display.ax_).ax_ is display.ax_
+    plt.close(display.figure_)
 
 
 # The cues -------------------------------------------------------------------------------------

@@ -518,11 +518,14 @@ def test_the_example_draws_every_picture(tmp_path, monkeypatch, capsys):
     examples = Path(__file__).parents[1] / "examples"
     monkeypatch.syspath_prepend(examples)
     main = runpy.run_path(str(examples / "pictures.py"))["main"]
-    main(["--out", str(tmp_path), "--epochs", "1", "--scale", "0.02"])
+    main(["--out", str(tmp_path), "--epochs", "1", "--scale", "0.05"])
     drawn = {path.stem for path in tmp_path.glob("*.png")}
     assert drawn == {
+        "auc_by_generator",
+        "confounds",
         "embedding",
         "reliability_binary",
+        "robustness",
         "roc_binary",
         "roc_one_class",
         "scores_binary",

@@ -13,6 +13,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import Normalizer
 from sklearn.svm import OneClassSVM
 
 from sklearn_blades import BladesBinary, BladesOneClass, make_detector
@@ -23,7 +24,8 @@ from sklearn_blades.evaluation import (
     evaluate_by_generator,
     report_by_generator,
 )
-from sklearn_blades.evaluation._figures import FIGURES, exact_interval, figures, redrawn
+from sklearn_blades.evaluation._figures import FIGURES, figures, redrawn
+from sklearn_blades.evaluation._intervals import exact_interval
 
 
 def judged(n_photographs=60, sizes=(40, 25), *, shift=1.0, seed=0, ties=True):
@@ -403,6 +405,10 @@ def test_what_cannot_be_judged_is_refused():
         evaluate_by_generator(head, X, coded, generator, photographic_label="photo")
     with pytest.raises(TypeError, match=r"LinearRegression\.predict answers"):
         evaluate_by_generator(LinearRegression().fit(X, y), X, y, generator)
+    with pytest.raises(TypeError, match=r"Normalizer has no verdicts"):
+        evaluate_by_generator(Normalizer().fit(X), X, y, generator)
+    with pytest.raises(TypeError, match=r"photo\.jpg: one photograph"):
+        evaluate_by_generator(head, "photo.jpg", y, generator)
 
 
 def test_scores_and_flags_are_checked():

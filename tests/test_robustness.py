@@ -115,10 +115,16 @@ def _every_third(pixels, rng):
 
 
 def test_errors_say_what_is_needed(detector, paths):
-    with pytest.raises(ValueError, match="both classes are needed"):
+    with pytest.raises(ValueError, match="There is no AI-generated face in y"):
         robustness_curve(detector, paths[:20], Y[:20])
     with pytest.raises(ValueError, match="y has 3 rows"):
         robustness_curve(detector, paths, Y[:3])
+    with pytest.raises(ValueError, match="y has missing entries"):  # not: AI-generated
+        robustness_curve(detector, paths, [None, *Y[1:]])
+    with pytest.raises(ValueError, match="groups has 1 rows"):
+        robustness_curve(detector, paths, Y, groups=[1])
+    with pytest.raises(ValueError, match="batch_size=0"):
+        robustness_curve(detector, paths, Y, batch_size=0)
     for wrong in ("jpeg", {"jpeg": [95]}, {"none": [(1, np.copy)]}, {"jpeg": [(1, "f")]}):
         with pytest.raises(ValueError, match="callable"):
             robustness_curve(detector, paths, Y, degradations=wrong)
@@ -146,9 +152,11 @@ def test_display(report):
     assert isinstance(display, RobustnessDisplay)
     assert len(display.lines_) == 2
     assert display.plot("auc", ax=display.ax_).ax_ is display.ax_
+    labels = [text.get_text() for text in report.plot("false_alarms").ax_.get_legend().get_texts()]
+    assert labels == ["undegraded", "promised", "blur", "noise"]
     with pytest.raises(ValueError, match="use one of auc"):
         report.plot("accuracy")
-    plt.close(display.figure_)
+    plt.close("all")
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,8 @@ def test_a_report_as_table_text_and_plain_data(head, rng):
     plain = json.loads(json.dumps(shift.to_dict()))
     assert plain["other"]["n"] == 60
     assert plain["verdict"] == shift.verdict
+    assert plain["auc"] == {"value": shift.auc.value, "low": shift.auc.low, "high": shift.auc.high}
+    assert plain["other"]["rate"]["low"] == shift.other.rate.low
     frame = shift.to_frame()
     assert isinstance(frame, pd.DataFrame)
     assert list(frame.index) == ["photographs", "other photographs"]
@@ -261,6 +263,14 @@ def test_heads_without_a_promise_are_refused(tool, rng):
     model = make_pipeline(Normalizer(), LogisticRegression()).fit(X, X[:, 0] > 0)
     with pytest.raises(TypeError, match="ends in LogisticRegression, which promises no"):
         tool(model, X)
+
+
+def test_groups_that_cannot_be_right_are_named(head, rng):
+    X = rows(20, rng)
+    with pytest.raises(ValueError, match="other_groups has 3 rows, and there are 20"):
+        source_shift(head, X, X, other_groups=[1, 2, 3])
+    with pytest.raises(ValueError, match="groups has missing entries"):  # not: one person
+        source_shift(head, X, X, groups=[None] * 20)
 
 
 def test_on_photographs_and_through_a_file(photos, tmp_path):

@@ -14,6 +14,7 @@ _HOMES = {
     "RobustnessReport": "robustness_report",
     "default_degradations": ".photos.degradations",
     "audit_confounds": "confounds",
+    "ConfoundDisplay": "confound_display",
     "ConfoundReport": "confounds",
     "benjamini_hochberg": "._conformal",
     "recalibrate": "transfer",

@@ -28,27 +28,45 @@ def check_rows(n, y, generator, groups=None, photographic_label=1):
     ValueError
         If lengths differ, a side is missing, or names do not fit the labels.
     """
-    given = {"y": y, "generator": generator} | ({} if groups is None else {"groups": groups})
-    # As objects: NaN among strings would become the word "nan".
-    columns = {
-        name: column_or_1d(np.asarray(column, dtype=object)) for name, column in given.items()
-    }
-    for name, column in columns.items():
-        if len(column) != n:
-            raise ValueError(f"{name} has {len(column)} rows, and there are {n} to judge.")
-        if name != "generator" and any(_missing(entry) for entry in column.tolist()):
-            raise ValueError(f"{name} has missing entries; leave those rows out or fill them in.")
-    photographic = columns["y"] == photographic_label
+    photographic = photographic_rows(y, n, photographic_label)
+    names = _generator_names(_column("generator", generator, n), photographic)
+    return photographic, names, numbered_groups(groups, n)
+
+
+def photographic_rows(y, n, photographic_label=1):
+    """Which of ``n`` rows are photographs, as bools; refuses labels that cannot be right."""
+    y = _complete("y", y, n)
+    photographic = y == photographic_label
     if photographic.all() or not photographic.any():
         lacking = "no AI-generated face" if photographic.any() else "no photograph"
         raise ValueError(
             f"There is {lacking} in y: photographic_label={photographic_label!r}, and the labels "
-            f"are {list(dict.fromkeys(columns['y'].tolist()))[:5]}. Both sides are needed."
+            f"are {list(dict.fromkeys(y.tolist()))[:5]}. Both sides are needed."
         )
-    names = _generator_names(columns["generator"], photographic)
-    if groups is not None:
-        groups = np.unique(columns["groups"].astype(str), return_inverse=True)[1]
-    return photographic, names, groups
+    return photographic
+
+
+def numbered_groups(groups, n, name="groups"):
+    """Groups of ``n`` rows as numbers from 0 without gaps; None stays None."""
+    if groups is None:
+        return None
+    # As words: numbers and words may be mixed, which cannot be sorted.
+    return np.unique(_complete(name, groups, n).astype(str), return_inverse=True)[1]
+
+
+def _complete(name, column, n):
+    column = _column(name, column, n)
+    if any(_missing(entry) for entry in column.tolist()):
+        raise ValueError(f"{name} has missing entries; leave those rows out or fill them in.")
+    return column
+
+
+def _column(name, column, n):
+    # As objects: NaN among strings would become the word "nan".
+    column = column_or_1d(np.asarray(column, dtype=object))
+    if len(column) != n:
+        raise ValueError(f"{name} has {len(column)} rows, and there are {n} to judge.")
+    return column
 
 
 def _generator_names(column, photographic):

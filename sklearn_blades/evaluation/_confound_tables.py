@@ -1,14 +1,19 @@
-"""A confound report in words, as rows, as a table and as a picture."""
+"""A confound report in words, as rows and as a table."""
 
 import numpy as np
 from scipy.special import logit
 from scipy.stats import norm
 
-from ._cues import CATEGORICAL, NUMERIC
-
-N_CUES = len(NUMERIC) + len(CATEGORICAL)
 CLEAR, STRONG = 0.6, 0.75
 """From this area on, the cues together tell the classes apart clearly, or strongly."""
+LEVEL = 0.05
+"""At most this share of sets without any confound is called confounded."""
+
+_TAIL = 0.025  # of an `Estimate`, on either side
+# Nadeau and Bengio (2003): the five folds' trees share most of their files, and chance that one
+# fold holds is learned and found again in the others; the variance of their mean is not
+# 1/5 of a fold's, but 1/5 + 1/4.
+_FOLDS_SHARE = np.sqrt((1 / 5 + 1 / 4) / (1 / 5))
 
 
 def ranked(cues):
@@ -28,41 +33,56 @@ def verdict(cues, auc):
     Returns
     -------
     str
-        "Confounded", where the interval of all together lies above 0.5, or that of one cue does
-        after Bonferroni's correction for their number (few files and many cues: trees that see
-        them all may miss what one alone shows). The larger area says how much: weakly, clearly
-        (from `CLEAR`) or strongly (from `STRONG`). Else "Cannot tell", with an interval up to
-        `STRONG` or more, or "Nothing found".
+        "Confounded", where the area of all together is above 0.5 by a test at half of `LEVEL`, or
+        that of one cue is by a test at the other half, divided by the number of cues that vary
+        (few files and many cues: trees that see them all may miss what one alone shows). The
+        larger area says how much: weakly, clearly (from `CLEAR`) or strongly (from `STRONG`).
+        Else "Cannot tell", with an interval up to `STRONG` or more, or "Nothing found".
     """
+    n_varying = max(1, sum(cue.auc.low < cue.auc.high for cue in cues))
     telling = ", ".join(cue.name for cue in cues if cue.auc.low > 0.5)
     hint = f" Alone, {telling} may say a little." if telling else ""
-    found = [auc] if auc.low > 0.5 else []
-    found += [cue.auc for cue in cues if _above_chance(cue.auc, N_CUES)]
+    found = [auc] if above_chance(auc, LEVEL / 2) else []
+    found += [cue.auc for cue in cues if above_chance(cue.auc, LEVEL / 2 / n_varying)]
     if not found and auc.high >= STRONG:
         return (
             f"Cannot tell: too few files; the cues' AUC together may be up to {auc.high:.3f}.{hint}"
         )
     if not found:
         return (
-            "Nothing found: the cues together tell the classes apart no better than chance (AUC "
-            f"{auc}).{hint}"
+            "Nothing found: the cues together tell the classes apart no better than chance may "
+            f"(AUC {auc}).{hint}"
         )
     most = max(found, key=lambda estimate: estimate.value)
     how = "strongly" if most.value >= STRONG else "clearly" if most.value >= CLEAR else "weakly"
+    pairs = "on matched pairs (report.matched())"
+    beyond = f"where its own interval lies wholly above {most.high:.3f}, or {pairs}"
     return (
         f"Confounded: without looking at a face, the classes are told apart {how} (AUC {most}). "
-        f"Telling alone: {telling or 'none'}. A detector means something only where its own "
-        f"interval lies wholly above {most.high:.3f}, or on matched pairs (report.matched()). "
+        f"Telling alone: {telling or 'none'}. A detector means something only "
+        f"{beyond if most.high < 0.9995 else pairs}. "
         "Where format, size or compression tell, prepare all files alike before you compare, and "
         "see harmonise= of BladesEncoder."
     )
 
 
-def _above_chance(estimate, n_cues):
-    """Whether an interval widened for ``n_cues`` looks, on the logit scale, lies above 0.5."""
-    value, low = np.clip([estimate.value, estimate.low], 1e-9, 1 - 1e-9)
-    widened = logit(value) - (logit(value) - logit(low)) * norm.ppf(1 - 0.025 / n_cues) / 1.96
-    return widened > 0
+def above_chance(estimate, level):
+    """Whether an area of 5 folds lies above 0.5, by a one-sided test at ``level``.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        Of `auc_estimate`: its interval takes the fitted trees as they are.
+    level : float
+        Chance of True where there is nothing to find.
+    """
+    value, low, high = estimate
+    if not (value > 0.5 and low < high):  # as of a cue that does not vary
+        return False
+    if value == 1:  # the bound is exact there: _TAIL ** (1 / n)
+        return low ** (np.log(level) / np.log(_TAIL)) > 0.5
+    deviation = (logit(value) - logit(low)) / norm.isf(_TAIL) * _FOLDS_SHARE
+    return logit(value) > norm.isf(level) * deviation
 
 
 def as_row(cue):
@@ -101,17 +121,3 @@ def markdown(rows):
 
 def _short(value):
     return value if isinstance(value, str) else "" if np.isnan(value) else f"{value:.4g}"
-
-
-def draw(cues, ax=None):
-    """Points and whiskers, the first cue on top; returns the matplotlib axes."""
-    import matplotlib.pyplot as plt
-
-    ax = plt.subplots(figsize=(6, 4), layout="constrained")[1] if ax is None else ax
-    auc, low, high = np.array([(c.auc.value, c.auc.low, c.auc.high) for c in cues]).T
-    places = np.arange(len(cues))[::-1]
-    ax.errorbar(auc, places, xerr=[auc - low, high - auc], fmt="o", capsize=3)
-    ax.axvline(0.5, color="0.6", linestyle="--")
-    ax.set_yticks(places, [cue.name for cue in cues])
-    ax.set(xlabel="AUC without looking at a face (95 % interval)", xlim=(0, 1.02))
-    return ax

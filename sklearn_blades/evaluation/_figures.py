@@ -1,7 +1,6 @@
-"""What is measured of a detector on photographs and one generator's faces, and how surely."""
+"""What is measured of a detector on photographs and one generator's faces; draws of the rows."""
 
 import numpy as np
-from scipy.stats import beta
 
 # "Positive" is an AI-generated face, as in the published tables. The two APs name what they find.
 FIGURES = {
@@ -84,31 +83,6 @@ def _rankings(scores, photographic, weights):
         "ap_photographs": (photos_here * precision_above).sum(axis=1) / all_photos,
         "ap_generated": (others_here * precision_below).sum(axis=1) / all_others,
     }
-
-
-def exact_interval(k, n, level=0.95):
-    """Clopper-Pearson: the rates under which k of n is no surprise on either side.
-
-    Examples
-    --------
-    >>> low, high = exact_interval(0, 60)
-    >>> round(low, 3), round(high, 3)
-    (0.0, 0.06)
-    """
-    tail = (1 - level) / 2
-    low = beta.ppf(tail, k, n - k + 1) if k > 0 else 0.0
-    high = beta.ppf(1 - tail, k + 1, n - k) if k < n else 1.0
-    return float(low), float(high)
-
-
-def percentile_interval(draws, level=0.95):
-    """The middle ``level`` of the draws that are defined; NaN where fewer than half are."""
-    draws = draws[np.isfinite(draws)]
-    if not draws.size:
-        return np.nan, np.nan
-    tail = 50 * (1 - level)
-    low, high = np.percentile(draws, [tail, 100 - tail])
-    return float(low), float(high)
 
 
 def redrawn(sets, groups, n_draws, rng):

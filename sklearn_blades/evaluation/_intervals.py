@@ -1,15 +1,14 @@
-"""Areas under the curve and rates with 95 % intervals that respect groups and folds."""
+"""Numbers with their 95 % intervals: the type, and every way in which an interval is made here."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.stats import beta, norm, rankdata
 
 _Z = norm.ppf(0.975)
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A number and its 95 % interval; all three in the number's own unit."""
 
     value: float
@@ -18,6 +17,35 @@ class Estimate:
 
     def __str__(self):
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+    def columns(self, name):
+        """The cells of a table's row: ``name``, and the ends as ``name_low``, ``name_high``."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
+
+def exact_interval(k, n, level=0.95):
+    """Clopper-Pearson: the rates under which k of n is no surprise on either side.
+
+    Examples
+    --------
+    >>> low, high = exact_interval(0, 60)
+    >>> round(low, 3), round(high, 3)
+    (0.0, 0.06)
+    """
+    tail = (1 - level) / 2
+    low = beta.ppf(tail, k, n - k + 1) if k > 0 else 0.0
+    high = beta.ppf(1 - tail, k + 1, n - k) if k < n else 1.0
+    return float(low), float(high)
+
+
+def percentile_interval(draws, level=0.95):
+    """The middle ``level`` of the draws that are defined; NaN where fewer than half are."""
+    draws = draws[np.isfinite(draws)]
+    if not draws.size:
+        return np.nan, np.nan
+    tail = 50 * (1 - level)
+    low, high = np.percentile(draws, [tail, 100 - tail])
+    return float(low), float(high)
 
 
 def auc_influence(scores, positive, folds=None):

@@ -24,11 +24,16 @@ def out_of_fold(values, photographs, groups, seed):
     Returns
     -------
     scores : ndarray of shape (n,)
-        Higher = more like a photograph; comparable within a fold only.
+        Higher = more like a photograph; comparable within a fold only. All 0, in one fold, where
+        no cue varies.
     folds : ndarray of shape (n,), int
     """
-    matrix = np.column_stack([_encoded(column) for column in values.values()])
     words = [column.dtype.kind != "f" for column in values.values()]
+    encoded = [_encoded(column) for column in values.values()]
+    varying = [place for place, column in enumerate(encoded) if len(np.unique(column)) > 1]
+    if not varying:
+        return np.zeros(len(groups)), np.zeros(len(groups), dtype=int)
+    matrix = np.column_stack([encoded[place] for place in varying])
     n_splits = min(5, *(len(np.unique(groups[rows])) for rows in (photographs, ~photographs)))
     splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
     scores, folds = np.zeros(len(groups)), np.zeros(len(groups), dtype=int)
@@ -38,7 +43,7 @@ def out_of_fold(values, photographs, groups, seed):
             max_leaf_nodes=8,
             min_samples_leaf=max(2, min(20, len(train) // 10)),
             l2_regularization=1.0,
-            categorical_features=words,
+            categorical_features=[words[place] for place in varying],
             early_stopping=False,
             random_state=seed,
         )

@@ -56,6 +56,11 @@ def verdicts(detector, X, photographic_label=1):
 
 
 def _predictions(detector, X):
+    if not hasattr(detector, "predict"):
+        raise TypeError(
+            f"{_name(detector)} has no verdicts (predict): pass a fitted detector, as "
+            "make_detector(encoder, head).fit(photographs) gives it."
+        )
     with warnings.catch_warnings():
         # BladesOneClass fears that its +1 and -1 be compared with y; here they are not.
         warnings.filterwarnings("ignore", message="predict answers .1", category=UserWarning)

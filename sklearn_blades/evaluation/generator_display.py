@@ -94,6 +94,7 @@ class GeneratorDisplay:
         n = self.report.average.n_photographs
         ax.set(
             xlim=(-0.02, 1.02),
+            ylim=(-0.6, len(rows) - 0.4),
             xlabel=f"{FIGURES[name]}, {n} photographs against each (95 % interval)",
         )
         self.ax_, self.figure_ = ax, ax.figure

@@ -2,9 +2,9 @@
 
 import json
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from ._figures import FIGURES
+from ._intervals import Estimate
 
 AVERAGE = "average"
 LEGEND = (
@@ -14,14 +14,6 @@ LEGEND = (
     "and balanced accuracy do not depend on how many rows each side has; both APs, accuracy and "
     "F-score do. In brackets: 95 % intervals. Average: the plain mean over generators."
 )
-
-
-class Estimate(NamedTuple):
-    """A figure in [0, 1] and its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -180,10 +172,7 @@ def _row(entry):
 def _flat(row):
     flat = {}
     for key, value in vars(row).items():
-        if isinstance(value, Estimate):
-            flat |= {key: value.value, f"{key}_low": value.low, f"{key}_high": value.high}
-        else:
-            flat[key] = value
+        flat |= value.columns(key) if isinstance(value, Estimate) else {key: value}
     return flat
 
 

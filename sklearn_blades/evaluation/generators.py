@@ -1,5 +1,6 @@
 """The paper's tables on any data: photographs against each generator's faces."""
 
+import os
 import warnings
 from functools import partial
 
@@ -8,9 +9,10 @@ from sklearn.utils import check_random_state
 
 from ..errors import SmallSampleWarning
 from ._columns import check_draws, check_rows, checked_predictions
-from ._figures import FIGURES, exact_interval, figures, percentile_interval, redrawn
+from ._figures import FIGURES, figures, redrawn
+from ._intervals import Estimate, exact_interval, percentile_interval
 from ._verdicts import verdicts
-from .generator_report import AVERAGE, Estimate, GeneratorReport, GeneratorRow
+from .generator_report import AVERAGE, GeneratorReport, GeneratorRow
 
 FEWEST = 20  # rows, or groups, of a side; with fewer, resampled intervals are too narrow
 # Figures that are counted cases out of n: the side whose size n is.
@@ -100,6 +102,8 @@ def evaluate_by_generator(
     >>> report["easy"].auc.value > report["hard"].auc.value
     True
     """
+    if isinstance(paths, str | os.PathLike):
+        raise TypeError(f"{paths}: one photograph; a report takes a list of them.")
     n = np.shape(paths)[0] if hasattr(paths, "shape") else len(paths)
     check_rows(n, y, generator, groups, photographic_label)  # before the work
     check_draws(n_bootstrap)

@@ -3,11 +3,11 @@
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import column_or_1d
 
 from ..errors import PhotoError
 from ..photos.degradations import default_degradations
 from ..photos.records import open_photo, photo_list
+from ._columns import numbered_groups, photographic_rows
 from ._intervals import auc_estimate, auc_influence, change_estimate, rate_estimate
 from ._verdicts import verdicts
 from .robustness_report import CLEAN, Measured, RobustnessReport
@@ -58,7 +58,7 @@ def robustness_curve(
     PhotoError
         For a file that cannot be decoded.
     ValueError
-        If a class is absent, or a degradation is not as above.
+        If a class is absent, a label or group is missing, or a degradation is not as above.
 
     Notes
     -----
@@ -70,9 +70,11 @@ def robustness_curve(
     face's edges. The threshold was set on undegraded photographs: a promise of false alarms does
     not cover degraded ones, and this is where it shows.
     """
-    photos, photographs = photo_list(paths), column_or_1d(y) == photographic_label
-    groups = None if groups is None else column_or_1d(groups)
-    _check_rows(photos, photographs, groups, photographic_label)
+    photos = photo_list(paths)
+    photographs = photographic_rows(y, len(photos), photographic_label)
+    groups = numbered_groups(groups, len(photos))
+    if batch_size < 1:
+        raise ValueError(f"batch_size={batch_size}: one picture at a time is the least.")
     steps = [(CLEAN, 0, None), *_steps(degradations)]
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     answers = {step[:2]: np.full((2, len(photos)), np.nan) for step in steps}
@@ -93,17 +95,6 @@ def robustness_curve(
         getattr(getattr(detector, "steps", [("", detector)])[-1][1], "target_fpr", None),
         {step: scores for step, (scores, _) in answers.items()},
     )
-
-
-def _check_rows(photos, photographs, groups, label):
-    for name, column in (("y", photographs), ("groups", groups)):
-        if column is not None and len(column) != len(photos):
-            raise ValueError(f"{name} has {len(column)} rows, paths has {len(photos)}.")
-    if photographs.all() or not photographs.any():
-        raise ValueError(
-            f"y holds {photographs.sum()} photographs (rows with y == {label!r}) of {len(photos)}; "
-            "both classes are needed, since both are degraded. Pass photographic_label=..."
-        )
 
 
 def _steps(degradations):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ._intervals import Estimate
+from .displays._drawing import GREY, THRESHOLD, new_axes, style
 
 CLEAN = "none"
 _MEASURES = {
@@ -151,25 +152,29 @@ class RobustnessDisplay:
         -------
         self
         """
-        import matplotlib.pyplot as plt
-
         if measure not in _MEASURES:
             raise ValueError(f"measure={measure!r}; use one of {', '.join(_MEASURES)}.")
-        if ax is None:
-            ax = plt.subplots(figsize=(8, 4), layout="constrained")[1]
+        ax = new_axes(ax, size=(8, 4))
         clean, *rows = self.report.rows
         self.ax_, self.figure_, self.lines_ = ax, ax.figure, []
         places = {id(row): place for place, row in enumerate(rows)}
-        for name in dict.fromkeys(row.degradation for row in rows):
+        for index, name in enumerate(dict.fromkeys(row.degradation for row in rows)):
             part = [row for row in rows if row.degradation == name]
             estimates = [getattr(row, measure) for row in part]
             value, low, high = np.array([(e.value, e.low, e.high) for e in estimates]).T
             x, whiskers = [places[id(row)] for row in part], [value - low, high - value]
-            self.lines_.append(ax.errorbar(x, value, whiskers, fmt="o-", capsize=3, label=name))
-        ax.axhline(getattr(clean, measure).value, color="0.6", linestyle="--", label="undegraded")
+            self.lines_.append(
+                ax.errorbar(x, value, whiskers, marker="o", capsize=3, label=name, **style(index))
+            )
+        ax.axhline(getattr(clean, measure).value, color=GREY, label="undegraded")
+        if measure == "false_alarms" and self.report.target_fpr is not None:
+            ax.axhline(self.report.target_fpr, **THRESHOLD, label="promised")
         ax.set_xticks(range(len(rows)), [str(row.severity) for row in rows], rotation=60)
-        ax.set(xlabel="severity", ylabel=_MEASURES[measure])
-        ax.legend(ncols=2, fontsize="small")
+        ax.set(xlabel="severity", ylabel=f"{_MEASURES[measure]} (95 % interval)")
+        # Above the axes: inside them it would lie on some interval.
+        ax.legend(
+            loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5, fontsize="small", frameon=False
+        )
         return self
 
 
@@ -177,8 +182,7 @@ def _flat(row):
     """A `Measured` as a flat dict; the ends of an interval end in ``_low`` and ``_high``."""
     flat = {"degradation": row.degradation, "severity": row.severity}
     for name in _MEASURES:
-        estimate = getattr(row, name)
-        flat |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+        flat |= getattr(row, name).columns(name)
     return flat | {
         "lost_photographs": row.lost_photographs,
         "lost_generated": row.lost_generated,

@@ -7,13 +7,13 @@ import numpy as np
 from scipy.stats import betabinom, binomtest, ks_2samp
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils import check_random_state
 
 from .._conformal import fewest_calibration_scores
 from .._features import one_of_each
 from .._one_class import BladesOneClass
-from ._intervals import Estimate, auc_estimate, rate_estimate
+from ._columns import numbered_groups
+from ._intervals import Estimate, auc_estimate, exact_interval, rate_estimate
 
 LEVEL = 0.05
 """A p-value below this is called a sign; intervals have the rest, 95 %."""
@@ -108,15 +108,15 @@ class SourceShift:
 
     def to_dict(self):
         """Dicts, strings and numbers only."""
-        return {**asdict(self), "verdict": self.verdict}
+        return {**asdict(self, dict_factory=_plain), "verdict": self.verdict}
 
     def to_frame(self):
         """A DataFrame of one row a source; needs pandas. What compares them is in the second."""
         import pandas as pd
 
-        compared = {**_flat("auc", self.auc), "p_same_scores": self.p_same_scores}
+        compared = {**self.auc.columns("auc"), "p_same_scores": self.p_same_scores}
         rows = {"photographs": self.photographs, "other photographs": self.other}
-        table = [{**asdict(row), **_flat("rate", row.rate)} for row in rows.values()]
+        table = [{**asdict(row), **row.rate.columns("rate")} for row in rows.values()]
         table[1].update(compared)
         return pd.DataFrame(table, index=pd.Index(rows, name="source"))
 
@@ -183,10 +183,10 @@ def source_shift(
     """
     head, rng = _one_class_head(detector), check_random_state(random_state)
     sources = []
-    for X, given in ((photographs, groups), (other_photographs, other_groups)):
+    given_groups = {"groups": groups, "other_groups": other_groups}
+    for X, name in zip((photographs, other_photographs), given_groups, strict=True):
         scores = np.asarray(detector.score_samples(X))
-        check_consistent_length(scores, given)
-        given = None if given is None else column_or_1d(given)
+        given = numbered_groups(given_groups[name], len(scores), name)
         drawn = slice(None) if given is None else one_of_each(given, rng)
         sources.append((scores, given, drawn))
     (first, _, drawn), (other, _, other_drawn) = sources
@@ -271,8 +271,7 @@ def _false_alarms(flagged, groups, drawn, head):
     """Rate of one source; ``drawn`` are the rows that the tests may take for independent."""
     n, n_flagged = len(flagged), int(flagged.sum())
     if groups is None:
-        ends = binomtest(n_flagged, n).proportion_ci(method="exact")
-        rate = Estimate(n_flagged / n, float(ends.low), float(ends.high))
+        rate = Estimate(n_flagged / n, *exact_interval(n_flagged, n))
     else:
         rate = rate_estimate(flagged, groups=groups)
     hits, trials = int(flagged[drawn].sum()), len(flagged[drawn])
@@ -295,8 +294,8 @@ def _over_both(groups, other_groups, n, n_other):
     return np.concatenate([first, other + first.max() + 1])
 
 
-def _flat(name, estimate):
-    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+def _plain(fields):
+    return {k: v._asdict() if isinstance(v, Estimate) else v for k, v in fields}
 
 
 def _percent(rate):

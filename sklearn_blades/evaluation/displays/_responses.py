@@ -3,9 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import binomtest
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import column_or_1d
+
+from .._intervals import exact_interval
 
 PHOTOGRAPHS, GENERATED = "photographs", "generated"
 
@@ -123,5 +124,4 @@ def flagged(scores, threshold):
         Share, lower end, upper end.
     """
     count = int((np.asarray(scores) < threshold).sum())
-    interval = binomtest(count, len(scores)).proportion_ci(method="exact")
-    return count / len(scores), float(interval.low), float(interval.high)
+    return count / len(scores), *exact_interval(count, len(scores))
