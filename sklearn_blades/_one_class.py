@@ -30,9 +30,10 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
     n_components : int or "auto", default="auto"
         Components of the mixture. ``"auto"``: one per 10 rows, 1 to 10. The paper's: 10.
     covariance_type : {"auto", "full", "tied", "diag", "spherical"}, default="auto"
-        ``"auto"``: ``"full"`` with at least 5 rows per component and dimension, where it gained
-        0.02 to 0.07 AUC in simulations, else ``"diag"``: with fewer than 2.5 full covariances
-        memorise and lost up to 0.15. The paper's: ``"full"``.
+        ``"auto"``: ``"full"`` with at least 5 rows per component and dimension, else ``"diag"``.
+        On a trained encoder's features, real and simulated, full covariances made fresh
+        photographs less likely with 2.5 rows and likelier with 5 (docs/method.md). The paper's:
+        ``"full"``.
     pca_components : int, "auto" or None, default="auto"
         Principal components (not whitened) kept before the mixture. ``"auto"``: 64, at most half
         the rows, and none where the features are no wider; 64 came out best or close in
@@ -52,6 +53,11 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         Starts of the mixture, each from k-means++ seeds, and its most iterations.
     photographic_label : int, float or bool, default=1
         The value of ``y`` that marks photographs.
+    device : str or None, default=None
+        Where `fit` fits the mixture: ``None`` in numpy; "cuda" or "auto" (a GPU where there is
+        one) by scikit-learn's array API dispatch, which takes scikit-learn 1.8 and
+        ``SCIPY_ARRAY_API=1`` in the environment. The same seeds, in float64 as well; scores differ
+        by rounding. Scores are computed in numpy, and the attributes are numpy arrays, always.
     random_state : int, RandomState or None, default=None
         Draws the calibration photographs and starts the mixture.
 
@@ -110,6 +116,7 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "photographic_label": [Real],
+        "device": [str, None],
         "random_state": ["random_state"],
     }
 
@@ -125,6 +132,7 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         n_init=1,
         max_iter=100,
         photographic_label=1,
+        device=None,
         random_state=None,
     ):
         self.n_components = n_components
@@ -136,6 +144,7 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         self.n_init = n_init
         self.max_iter = max_iter
         self.photographic_label = photographic_label
+        self.device = device
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -173,26 +182,28 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         """
         X = check_features(self, X, reset=True)
         check_consistent_length(X, y, groups)
-        photographs = photograph_rows(y, self.photographic_label, len(X))
-        X = X[photographs]
-        groups = None if groups is None else column_or_1d(groups)[photographs]
+        rows = np.flatnonzero(photograph_rows(y, self.photographic_label, len(X)))
+        groups = None if groups is None else column_or_1d(groups)[rows]
         random_state = check_random_state(self.random_state)
-        train, held = self._split(len(X), groups, random_state)
+        train, held = (rows[side] for side in self._split(len(rows), groups, random_state))
+        # The whole matrix, of gigabytes perhaps, is not kept while the mixture is fitted.
+        X, fresh = X[train], X[held]
 
         shape = choose_shape(
             len(train), X.shape[1], self.pca_components, self.n_components, self.covariance_type
         )
         self.pca_components_, self.n_components_, self.covariance_type_ = shape
         self.pca_, self.mixture_ = fit_density(
-            X[train],
+            X,
             shape,
             reg_covar=self.reg_covar,
             n_init=self.n_init,
             max_iter=self.max_iter,
             random_state=random_state,
+            device=self.device,
         )
         self.n_iter_ = self.mixture_.n_iter_
-        self.calibration_scores_ = np.sort(log_density(X[held], self.pca_, self.mixture_))
+        self.calibration_scores_ = np.sort(log_density(fresh, self.pca_, self.mixture_))
         self.labels_ = None if y is None else np.unique(column_or_1d(y).astype(float))
         self._warn_if_unconverged()
         self._warn_if_too_few()

@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_score, cross_validate
 from threadpoolctl import threadpool_limits
 
-from sklearn_blades import BladesOneClass
+from sklearn_blades import BladesOneClass, _mixture
 from sklearn_blades._conformal import (
     benjamini_hochberg,
     conformal_offset,
@@ -478,6 +478,14 @@ def test_scores_are_those_of_the_projected_mixture(rng):
     paper = BladesOneClass(3, covariance_type="full", pca_components=None, random_state=0).fit(X)
     assert paper.pca_ is None
     assert paper.mixture_.covariances_.shape == (3, 100, 100)
+
+
+def test_scores_are_the_same_in_blocks(rng, monkeypatch):
+    X = unit_rows(211, rng)
+    head = BladesOneClass(random_state=0).fit(X)
+    scores = head.mixture_.score_samples(X)
+    monkeypatch.setattr(_mixture, "ROWS_AT_ONCE", 50)
+    assert_allclose(head.score_samples(X), scores, rtol=1e-10)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
