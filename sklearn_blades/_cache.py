@@ -1,28 +1,21 @@
-"""The one cache: small arrays by key, bounded in memory, on disk where the user names a folder."""
+"""The one cache: small arrays by key, bounded in memory, and what falls out of that on disk."""
 
 import hashlib
-import io
 import os
 import threading
-import time
-import uuid
-import warnings
-from collections import OrderedDict
-from contextlib import ExitStack, contextmanager, suppress
+from collections import OrderedDict, deque
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-MEMORY_LIMIT = 1 << 30
-"""Bytes of arrays that the in-memory cache of a process keeps."""
+from ._disk import DISK_LIMIT, ArrayFolder, ArrayOverflow
 
-DISK_LIMIT = 10 << 30
-"""Bytes of files that a folder keeps."""
+CACHE_SIZE = 100
+"""MB of arrays that a process keeps in memory, where no other bound is given."""
 
-_CHECK = 8  # bytes of checksum behind each array
-_BLOCK = 4096  # a small file takes this much of a disk
-_ABANDONED = 3600  # seconds after which a half-written file has lost its writer
+_MB = 10**6
 
 
 def key_of(*parts):
@@ -49,21 +42,25 @@ def _real_path(path, device, inode):
 
 
 class ArrayCache:
-    """A mapping of key to array that forgets what was used longest ago; safe between threads.
+    """A mapping of key to array, in memory and on disk; safe between threads.
+
+    Memory keeps what was used last. What falls out of it goes to a temporary file, where no
+    folder has it already.
 
     Parameters
     ----------
-    max_bytes : int
+    max_bytes : float
         Bound on what is kept in memory.
     folder : str, optional
-        Keep a copy of everything here as well, across processes and sessions.
+        Keep a copy of everything here, across processes and sessions.
     max_disk_bytes : int
-        Bound on what is kept there.
+        Bound on what is kept there, or else in the temporary file.
     """
 
-    def __init__(self, max_bytes=MEMORY_LIMIT, folder=None, max_disk_bytes=DISK_LIMIT):
+    def __init__(self, max_bytes=CACHE_SIZE * _MB, folder=None, max_disk_bytes=DISK_LIMIT):
         self.max_bytes = max_bytes
         self.folder = None if folder is None else ArrayFolder(folder, max_disk_bytes)
+        self._overflow = ArrayOverflow(max_disk_bytes) if folder is None else None
         self._arrays, self._bytes, self._lock = OrderedDict(), 0, threading.Lock()
         self._claims = {}
 
@@ -73,7 +70,11 @@ class ArrayCache:
             if key in self._arrays:
                 self._arrays.move_to_end(key)
                 return self._arrays[key]
-        array = None if self.folder is None else self.folder.read(key)
+        if self.folder is None:
+            # It stays in the file: in epochs all come in turns, and what would make room for it
+            # is as likely to be next. So workers grow no memory of their own either.
+            return self._overflow.read(key)
+        array = self.folder.read(key)
         if array is not None:
             self._keep(key, array)
         return array
@@ -85,7 +86,7 @@ class ArrayCache:
         if self.folder is not None:
             self.folder.write(key, array)
 
-    def fill(self, keys, make, *, batch):
+    def fill(self, keys, make, *, batch, start=None, ahead=0):
         """Return the arrays of keys, and make those that are not known.
 
         Of all threads, and with a folder of all processes, that want an array at the same time
@@ -95,9 +96,15 @@ class ArrayCache:
         ----------
         keys : list of str, without duplicates
         make : callable
-            Takes a list of keys, returns ``{key: array}``; what cannot be made is left out.
+            Takes what ``start`` returned, by default a list of keys, and returns ``{key: array}``;
+            what cannot be made is left out.
         batch : int
             Keys to make at a time.
+        start : callable, optional
+            Takes a list of keys as soon as it is sure that they are to be made here, and sets
+            about it in other threads.
+        ahead : int
+            Batches that are started before ``make`` gets the first.
 
         Returns
         -------
@@ -107,48 +114,43 @@ class ArrayCache:
         left = [key for key in keys if key not in found]
         for wait in (False, True):  # first what nobody is at, then what others were at
             asked, left = left, []
-            for start in range(0, len(asked), batch):
-                part = asked[start : start + batch]
-                with self._claimed(part, wait=wait) as ours:
-                    found |= self._made([key for key in part if key in ours], make)
-                left += [key for key in part if key not in ours]
+            started = deque()
+            with _Claims(self._claim) as claims:
+                for begin in range(0, len(asked), batch):
+                    part = asked[begin : begin + batch]
+                    ours = claims.take(part, wait=wait)
+                    left += [key for key in part if key not in ours]
+                    known = self._known(ours)  # who had the claim before us may have made it
+                    found |= known
+                    unknown = [key for key in ours if key not in known]
+                    started.append((ours, start(unknown) if start and unknown else unknown))
+                    # Whoever waits holds nothing but what it waits for: there is no deadlock.
+                    while len(started) > (0 if wait else ahead):
+                        found |= self._finish(*started.popleft(), make, claims)
+                while started:
+                    found |= self._finish(*started.popleft(), make, claims)
         return found
 
     def clear(self):
-        """Forget everything, in this process's memory and in the folder."""
+        """Forget everything, in this process's memory and on disk."""
         with self._lock:
             self._arrays.clear()
             self._bytes = 0
-        if self.folder is not None:
-            self.folder.clear()
+        (self.folder or self._overflow).clear()
 
     def __reduce__(self):
         # What is cached never travels: another process has, or makes, a cache of its own.
-        return cache_for, (None if self.folder is None else self.folder.named,)
+        return _shared, (None if self.folder is None else self.folder.named, self.max_bytes)
 
     def _known(self, keys):
         return {key: array for key in keys if (array := self.get(key)) is not None}
 
-    def _made(self, keys, make):
-        found = self._known(keys)  # who had the claim before us may have made it
-        unknown = [key for key in keys if key not in found]
-        made = make(unknown) if unknown else {}
+    def _finish(self, keys, job, make, claims):
+        made = make(job) if job else {}
         for key, array in made.items():
             self.put(key, array)
-        return found | made
-
-    @contextmanager
-    def _claimed(self, keys, *, wait):
-        """Claim keys and yield the set of those that are ours; without ``wait`` not all may be."""
-        # Claims are locks on groups of keys, so that there are never more than 4096 lock files.
-        # Whoever waits holds none but those before it in one order: there is no deadlock.
-        with ExitStack() as held:
-            ours = {
-                group
-                for group in sorted({key[:3] for key in keys})
-                if self._claim(group, held, wait=wait)
-            }
-            yield {key for key in keys if key[:3] in ours}
+        claims.give_back(keys)
+        return made
 
     def _claim(self, group, held, *, wait):
         if self.folder is not None:
@@ -162,137 +164,87 @@ class ArrayCache:
     def _keep(self, key, array):
         array.flags.writeable = False
         with self._lock:
-            if key in self._arrays or array.nbytes > self.max_bytes:
+            if key in self._arrays:
+                return
+            if array.nbytes > self.max_bytes:
+                self._spill(key, array)
                 return
             self._arrays[key] = array
             self._bytes += array.nbytes
             while self._bytes > self.max_bytes:
-                self._bytes -= self._arrays.popitem(last=False)[1].nbytes
+                oldest, array = self._arrays.popitem(last=False)
+                self._bytes -= array.nbytes
+                self._spill(oldest, array)
+
+    def _spill(self, key, array):
+        if self._overflow is not None:
+            self._overflow.write(key, array)
 
 
-class ArrayFolder:
-    """Arrays as files, each whole or absent, for any number of processes at once.
+class _Claims:
+    """The claims of one `ArrayCache.fill`; whatever it still holds is let go at the end.
+
+    Claims are locks on groups of keys, so that there are never more than 4096 lock files. Several
+    batches of one ``fill`` may share a group.
+    """
+
+    def __init__(self, claim):
+        self._claim, self._held, self._uses = claim, {}, {}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        for lock in self._held.values():
+            lock.close()
+
+    def take(self, keys, *, wait):
+        """Claim keys and return those that are ours; without ``wait`` not all may be."""
+        # In one order: two that wait for the same groups cannot each have what the other needs.
+        for group in sorted(_groups(keys)):
+            with ExitStack() as lock:
+                if group in self._held or self._claim(group, lock, wait=wait):
+                    self._held.setdefault(group, lock.pop_all())
+                    self._uses[group] = self._uses.get(group, 0) + 1
+        return [key for key in keys if key[:3] in self._held]
+
+    def give_back(self, keys):
+        """Let go of the groups of these keys that no other batch has."""
+        for group in _groups(keys):
+            self._uses[group] -= 1
+            if not self._uses[group]:
+                del self._uses[group]
+                self._held.pop(group).close()
+
+
+def _groups(keys):
+    return {key[:3] for key in keys}
+
+
+_in_memory, _in_folders = {}, {}
+
+
+def cache_for(memory=None, cache_size=CACHE_SIZE):
+    """The cache of this process for these two.
 
     Parameters
     ----------
-    folder : str
-        Everything goes into ``sklearn_blades`` in there.
-    max_bytes : int
-        Each process looks over the folder when it first writes and after every twentieth of
-        this, and then deletes what was used longest ago down to nine tenths.
+    memory : str, optional
+        Folder for a copy of everything; without it there is a temporary file for what falls out
+        of memory.
+    cache_size : float
+        MB to keep in memory.
+
+    Returns
+    -------
+    ArrayCache
     """
-
-    def __init__(self, folder, max_bytes=DISK_LIMIT):
-        self.named, self.max_bytes = str(folder), max_bytes
-        self._root = Path(folder, "sklearn_blades")
-        self._unseen = max_bytes  # bytes written since the last look
-        try:
-            (self._root / "locks").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(
-                f"memory={self.named!r} cannot hold a cache ({error.strerror}); name another "
-                "folder, or use memory=None."
-            ) from error
-
-    def read(self, key):
-        """Return the array, or None; a damaged file is deleted."""
-        path = self._path(key)
-        try:
-            raw = path.read_bytes()
-        except OSError:
-            return None
-        body, check = raw[:-_CHECK], raw[-_CHECK:]
-        if _checksum(body) != check:
-            _delete(path)
-            return None
-        with suppress(OSError):  # another person's file, say: its age cannot be reset
-            os.utime(path)
-        return np.load(io.BytesIO(body), allow_pickle=False)
-
-    def write(self, key, array):
-        """Keep an array; where that fails, a warning says so."""
-        body = io.BytesIO()
-        np.save(body, array)
-        raw = body.getvalue() + _checksum(body.getvalue())
-        path = self._path(key)
-        part = path.with_name(f"{uuid.uuid4().hex}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # A reader sees the whole file or none, also when two write or one is killed.
-            part.write_bytes(raw)
-            part.replace(path)
-        except FileNotFoundError:
-            pass  # the cache was cleared meanwhile
-        except OSError as error:
-            warnings.warn(
-                f"memory={self.named!r} cannot be written ({error.strerror}); what is missing "
-                "there will be computed again.",
-                stacklevel=2,
-            )
-        finally:
-            _delete(part)
-        self._unseen += _on_disk(len(raw))
-        if self._unseen > self.max_bytes // 20:
-            self._trim()
-
-    def lock(self, name, held, *, wait):
-        """Lock a name among processes until ``held`` closes or ours ends; False if it is taken."""
-        from filelock import FileLock, Timeout  # imports asyncio: not for `import photos`
-
-        lock = FileLock(self._root / "locks" / name)
-        try:
-            lock.acquire(timeout=-1 if wait else 0)
-        except Timeout:
-            return False
-        held.callback(lock.release)
-        return True
-
-    def clear(self):
-        """Delete all arrays; locks stay, for somebody may hold one."""
-        for _, _, path in self._files():
-            _delete(path)
-
-    def _path(self, key):
-        return self._root / key[:2] / f"{key}.npy"
-
-    def _files(self):
-        """Yield (modification time, size, path) of all that `write` left."""
-        for folder, _, names in os.walk(self._root):
-            for path in (Path(folder, name) for name in names if name.endswith((".npy", ".part"))):
-                with suppress(FileNotFoundError):  # deleted by another process meanwhile
-                    stat = path.stat()
-                    yield stat.st_mtime, _on_disk(stat.st_size), path
-
-    def _trim(self):
-        files, self._unseen = sorted(self._files()), 0
-        excess = sum(size for _, size, _ in files) - self.max_bytes * 9 // 10
-        for used, size, path in files:
-            if excess > 0 or (path.suffix == ".part" and used < time.time() - _ABANDONED):
-                _delete(path)
-                excess -= size
+    return _shared(memory, cache_size * _MB)
 
 
-def _checksum(raw):
-    return hashlib.blake2b(raw, digest_size=_CHECK).digest()
-
-
-def _delete(path):
-    with suppress(OSError):  # gone already, or open in another process on Windows
-        path.unlink()
-
-
-def _on_disk(size):
-    return -(-size // _BLOCK) * _BLOCK
-
-
-_in_memory = ArrayCache()
-_in_folders = {}
-
-
-def cache_for(memory=None):
-    """The cache of this process: in memory, or the one that also writes to the folder `memory`."""
-    if memory is None:
-        return _in_memory
-    folder = str(Path(memory).resolve())
+def _shared(memory, max_bytes):
     # Made each time, so that a folder somebody deleted is there again.
-    return _in_folders.setdefault(folder, ArrayCache(folder=folder))
+    if memory is None:
+        return _in_memory.setdefault(max_bytes, ArrayCache(max_bytes))
+    folder = str(Path(memory).resolve())
+    return _in_folders.setdefault((folder, max_bytes), ArrayCache(max_bytes, folder))

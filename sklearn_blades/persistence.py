@@ -9,8 +9,9 @@ by name in one list; nothing else can come out of a file:
   `LogisticRegression`, `CalibratedClassifierCV`, `TunedThresholdClassifierCV` and
   `FixedThresholdClassifier` of scikit-learn.
 
-What belongs to a machine and not to a model stays behind: ``memory``, ``checkpoint_dir`` and
-``n_jobs`` are at their defaults after loading, and a CUDA ``device`` is ``"auto"``.
+What belongs to a machine and not to a model stays behind: ``memory``, ``cache_size``,
+``checkpoint_dir`` and ``n_jobs`` are at their defaults after loading, and a CUDA ``device`` is
+``"auto"``.
 """
 
 import inspect
@@ -38,7 +39,7 @@ __all__ = ["load", "save"]
 
 _CLASSES = {cls.__name__: cls for cls in (JointEmbedding, *ESTIMATORS, *RECORDS)}
 _PRIVATE = {"_n_features_out", "_sklearn_output_config"}  # which answers depend on
-_OF_THE_MACHINE = {"memory", "checkpoint_dir", "n_jobs"}
+_OF_THE_MACHINE = {"memory", "cache_size", "checkpoint_dir", "n_jobs"}
 _GENERATORS = (np.random.RandomState, np.random.Generator)
 
 

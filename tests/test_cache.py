@@ -4,16 +4,18 @@ import os
 import pickle
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from sklearn_blades._cache import ArrayCache, cache_for, file_identity, key_of
+from sklearn_blades._disk import _PrivateFile
 from sklearn_blades.photos.crops import Crops, CropSettings
 
 KEYS = [key_of(i) for i in range(40)]
@@ -48,7 +50,7 @@ def fill_and_die(folder, log):
 
 class TestMemory:
     def test_least_recently_used_goes_first(self):
-        cache = ArrayCache(max_bytes=200)
+        cache = ArrayCache(max_bytes=200, max_disk_bytes=0)
         for key in "ab":
             cache.put(key, np.zeros(80, dtype=np.uint8))
         cache.get("a")
@@ -58,7 +60,7 @@ class TestMemory:
         assert cache.get("c") is not None
 
     def test_what_exceeds_the_bound_is_not_kept(self):
-        cache = ArrayCache(max_bytes=10)
+        cache = ArrayCache(max_bytes=10, max_disk_bytes=0)
         cache.put("a", np.zeros(11, dtype=np.uint8))
         assert cache.get("a") is None
 
@@ -74,6 +76,109 @@ class TestMemory:
         cache.put("a", np.zeros(3))
         cache.clear()
         assert cache.get("a") is None
+
+
+def numbered(i):
+    return np.full(20, i, dtype=np.int32)
+
+
+def holds(cache, numbers):
+    """Whether the cache still has the arrays of these numbers, unharmed."""
+    found = [cache.get(key_of(i)) for i in numbers]
+    return all(np.array_equal(a, numbered(i)) for a, i in zip(found, numbers, strict=True))
+
+
+def fill_up(cache, numbers):
+    for i in numbers:
+        cache.put(key_of(i), numbered(i))
+
+
+def read_and_write_as_a_copy(cache, start, results):
+    fill_up(cache, range(100, 150))
+    start.wait()
+    results.put(holds(cache, range(30)) and holds(cache, range(100, 150)))
+
+
+class TestOverflow:
+    """Room for two arrays in memory."""
+
+    @pytest.fixture
+    def cache(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        return ArrayCache(max_bytes=160)
+
+    @pytest.mark.parametrize("positional", [True, False])
+    def test_what_falls_out_of_memory_comes_back(self, cache, monkeypatch, positional):
+        if not positional:  # as on Windows
+            monkeypatch.delattr(os, "pread", raising=False)
+        fill_up(cache, range(30))
+        assert cache._bytes <= 160
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(lambda _: holds(cache, range(30)), range(8)))
+        assert cache._bytes <= 160
+        with pytest.raises(ValueError, match="read-only"):
+            cache.get(key_of(0))[0] = 1
+
+    def test_shape_and_type_come_back(self, cache):
+        arrays = {"a": np.zeros((3, 0)), "b": np.eye(50, dtype=bool), "c": np.float32([[1.5]])}
+        for key, array in arrays.items():
+            cache.put(key, array)
+        fill_up(cache, range(3))
+        for key, array in arrays.items():
+            np.testing.assert_array_equal(cache.get(key), array, strict=True)
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="files in use have names there")
+    def test_the_file_has_no_name(self, cache, tmp_path):
+        fill_up(cache, range(30))
+        assert list(tmp_path.iterdir()) == []
+
+    def test_clear_forgets(self, cache):
+        fill_up(cache, range(30))
+        cache.clear()
+        assert not any(cache.get(key_of(i)) is not None for i in range(30))
+        fill_up(cache, range(10, 30))
+        assert holds(cache, range(10, 30))
+
+    def test_a_full_file_keeps_what_it_has(self):
+        cache = ArrayCache(max_bytes=160, max_disk_bytes=400)
+        fill_up(cache, range(30))
+        assert holds(cache, range(5))
+        assert cache.get(key_of(10)) is None
+
+    def test_a_full_disk_is_told_once_and_loses_no_work(self, cache, monkeypatch):
+        fill_up(cache, range(4))  # two of them in the file
+        append = _PrivateFile.append
+
+        def half(self, raw):
+            append(self, raw[: len(raw) // 2])
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(_PrivateFile, "append", half)
+        with pytest.warns(UserWarning, match=r"No space left.*higher cache_size") as told:
+            fill_up(cache, range(4, 8))
+        assert len(told) == 1
+        assert holds(cache, [6, 7, 0, 1])
+        made = cache.fill([key_of(3)], lambda keys: {keys[0]: numbered(3)}, batch=1)
+        np.testing.assert_array_equal(made[key_of(3)], numbered(3))
+
+    @pytest.mark.skipif("fork" not in get_all_start_methods(), reason="needs fork")
+    @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+    def test_forked_copies_read_it_and_write_elsewhere(self, cache):
+        fork = get_context("fork")
+        fill_up(cache, range(30))
+        start, results = fork.Barrier(3, timeout=60), fork.SimpleQueue()
+        others = [
+            fork.Process(target=read_and_write_as_a_copy, args=(cache, start, results))
+            for _ in range(2)
+        ]
+        for process in others:
+            process.start()
+        fill_up(cache, range(200, 250))
+        start.wait()
+        assert holds(cache, [*range(30), *range(200, 250)])
+        for process in others:
+            process.join()
+        assert [results.get(), results.get()] == [True, True]
 
 
 class TestFolder:
@@ -180,6 +285,40 @@ class TestFill:
         }  # fmt: skip
         assert cache.get("d") is None
 
+    @pytest.mark.parametrize("ahead", [0, 1, 3])
+    def test_starts_batches_ahead(self, tmp_path, ahead):
+        # Ten keys of the same group among them, which several batches claim at once.
+        keys, events = [*KEYS[:10], *(f"abc{i}" for i in range(10))], []
+
+        def start(part):
+            events.append(("start", part[0]))
+            return part
+
+        def make(part):
+            events.append(("make", part[0]))
+            return {key: np.array([keys.index(key)]) for key in part}
+
+        for folder in (None, tmp_path):
+            events.clear()
+            cache = ArrayCache(folder=folder)
+            found = cache.fill(keys, make, batch=4, start=start, ahead=ahead)
+            assert [int(found[key][0]) for key in keys] == list(range(20))
+            started = [key for what, key in events if what == "start"]
+            made = [key for what, key in events if what == "make"]
+            assert started == made == keys[::4]
+            first = events.index(("make", keys[0]))
+            assert first == min(ahead + 1, 5)
+
+    def test_an_error_lets_go_of_all_claims(self, tmp_path):
+        for cache in (ArrayCache(), ArrayCache(folder=tmp_path)):
+            with pytest.raises(ZeroDivisionError):
+                cache.fill(KEYS, lambda keys: 1 / 0, batch=5, start=list, ahead=2)
+            with ThreadPoolExecutor(1) as pool:  # another thread, for which ours are not free
+                make = pool.submit(
+                    cache.fill, KEYS, lambda k: dict.fromkeys(k, np.ones(1)), batch=5
+                )
+                assert len(make.result(timeout=20)) == 40
+
     def test_an_error_lets_go_of_the_claims(self, tmp_path):
         for cache in (ArrayCache(), ArrayCache(folder=tmp_path)):
             with pytest.raises(ZeroDivisionError):
@@ -246,9 +385,14 @@ def test_nothing_cached_travels_in_a_pickle(tmp_path, photos):
         assert again[0].face == crops[0].face
 
 
-def test_one_cache_a_folder(tmp_path):
+def test_one_cache_a_folder_and_size(tmp_path):
     assert cache_for(tmp_path) is cache_for(str(tmp_path))
     assert cache_for(tmp_path) is not cache_for()
+    assert cache_for() is cache_for(None, 100)
+    assert cache_for(None, 0.1) is cache_for(None, 0.1) is not cache_for()
+    assert cache_for(tmp_path, 0.1) is cache_for(str(tmp_path), 0.1) is not cache_for(tmp_path)
+    for cache in (cache_for(None, 0.1), cache_for(tmp_path, 0.1)):
+        assert pickle.loads(pickle.dumps(cache)) is cache
 
 
 def test_a_changed_file_has_another_identity(tmp_path):

@@ -24,6 +24,7 @@ ROOMS = [
     {"_one_class", "_binary"},
     {"_features", "_conformal", "_mixture", "_perceptron"},
     {"errors", "_cache", "_callbacks", "_container", "_device", "_sklearn", "_tree"},
+    {"_disk"},
 ]
 FLOOR = {name: level for level, room in enumerate(reversed(ROOMS)) for name in room}
 

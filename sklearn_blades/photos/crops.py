@@ -82,17 +82,35 @@ class Crops:
 
     def __init__(self, photos, settings, cache):
         self.photos, self.settings, self.cache = photos, settings, cache
+        self._keys = {}
 
     def __len__(self):
         return len(self.photos)
 
+    def __reduce__(self):  # another process has its own cache, and looks at the files anew
+        return Crops, (self.photos, self.settings, self.cache)
+
     def part(self, rows):
         """The crops of some of the photographs."""
-        return Crops([self.photos[row] for row in rows], self.settings, self.cache)
+        part = Crops([self.photos[row] for row in rows], self.settings, self.cache)
+        part._keys = {i: self._keys[row] for i, row in enumerate(rows) if row in self._keys}
+        return part
+
+    def key(self, index):
+        """The `photo_key` of a photograph, which is looked at once: the crops stay those of then.
+
+        Raises
+        ------
+        PhotoError
+            If the file is not there.
+        """
+        if index not in self._keys:
+            self._keys[index] = photo_key(self.photos[index], self.settings)
+        return self._keys[index]
 
     def __getitem__(self, index):
         """The `FaceCrop` of a photograph; raises `PhotoError` where there is none to be had."""
-        key = photo_key(self.photos[index], self.settings)
+        key = self.key(index)
         if key is None:
             return face_crop(self.photos[index], **self.settings._asdict())
         known = self.cache.get(key)
@@ -100,6 +118,13 @@ class Crops:
             known = _packed(face_crop(self.photos[index], **self.settings._asdict()))
             self.cache.put(key, known)
         return _unpacked(known, self.settings.image_size)
+
+    def attempt(self, index):
+        """The `FaceCrop` of a photograph, or the `PhotoError` that there is instead."""
+        try:
+            return self[index]
+        except PhotoError as error:
+            return error
 
     def usable(self, *, on_error, n_jobs=None):
         """Cut every face once, and say which photographs have one to give.
@@ -114,36 +139,36 @@ class Crops:
         list of int
             Rows of the usable photographs.
         """
-        results = self.load(n_jobs=n_jobs)
-        errors = [result for result in results if isinstance(result, PhotoError)]
-        if errors and on_error == "raise":
-            raise errors[0]
-        if errors:
+        # Only the errors stay in memory; the crops are in the cache.
+        errors = Parallel(n_jobs=n_jobs, prefer="threads")(
+            delayed(self._problem)(index) for index in range(len(self))
+        )
+        bad = [error for error in errors if error is not None]
+        if bad and on_error == "raise":
+            raise bad[0]
+        if bad:
             warnings.warn(
-                f"{len(errors)} of {len(self)} photographs cannot be used and are left out of "
-                f"training. First: {errors[0]}",
+                f"{len(bad)} of {len(self)} photographs cannot be used and are left out of "
+                f"training. First: {bad[0]}",
                 stacklevel=2,
             )
-        return [row for row, result in enumerate(results) if not isinstance(result, PhotoError)]
+        return [row for row, error in enumerate(errors) if error is None]
 
-    def load(self, indices=None, *, n_jobs=None):
-        """Compute crops in ``n_jobs`` threads.
+    def load(self, *, n_jobs=None):
+        """All crops, computed in ``n_jobs`` threads.
 
         Returns
         -------
         list of FaceCrop or PhotoError
-            In the order of ``indices``, all by default. An error is returned, not raised.
+            An error is returned, not raised.
         """
-        indices = range(len(self)) if indices is None else indices
         return Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(self._try)(index) for index in indices
+            delayed(self.attempt)(index) for index in range(len(self))
         )
 
-    def _try(self, index):
-        try:
-            return self[index]
-        except PhotoError as error:
-            return error
+    def _problem(self, index):
+        result = self.attempt(index)
+        return result if isinstance(result, PhotoError) else None
 
 
 def _packed(crop):

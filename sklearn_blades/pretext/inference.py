@@ -1,21 +1,33 @@
-"""Pixels become features, each photograph once."""
+"""Pixels become features, each photograph once, and the next ones are decoded meanwhile."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
+from joblib import effective_n_jobs
 
 from .._cache import ArrayCache, key_of
 from .._device import autocast
 from ..errors import PhotoError
-from ..photos.crops import photo_key
 
-BATCH = 64
-"""Photographs decoded and embedded together."""
+BATCH = 256
+"""Photographs embedded together, at most."""
+
+BATCH_BYTES = {"cpu": 8 << 20, "cuda": 256 << 20}
+"""Float32 pixels of a batch, at most. (A CPU gains nothing from more; a GPU starves with less.)"""
+
+AHEAD = 2
+"""Batches that are decoded, or being decoded, while one is embedded."""
 
 
 def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jobs=None):
     """Features of photographs.
+
+    Threads decode the next batches while the towers run on the current one; pixels of no more
+    than ``AHEAD + 1`` batches are in memory.
 
     Parameters
     ----------
@@ -37,22 +49,30 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
     named, unnamed, failed = _rows_by_key(crops, digest, precision)
     _raise_first(failed, on_error)
     rows = named | unnamed
+    batch = batch_size(crops.settings.image_size, device)
 
-    def make(keys):
-        firsts = [rows[key][0] for key in keys]
-        loaded = dict(zip(keys, crops.load(firsts, n_jobs=n_jobs), strict=True))
-        bad = {key: crop for key, crop in loaded.items() if isinstance(crop, PhotoError)}
-        failed.update({row: error for key, error in bad.items() for row in rows[key]})
-        _raise_first(failed, on_error)
-        ready = [key for key in keys if key not in bad]
-        if not ready:
+    def make(started):
+        pixels = {}
+        for key, crop_of in started.items():
+            crop = crop_of()
+            if isinstance(crop, PhotoError):
+                failed.update(dict.fromkeys(rows[key], crop))
+                _raise_first(failed, on_error)
+            else:
+                pixels[key] = crop.pixels
+        if not pixels:
             return {}
-        pixels = np.stack([loaded[key].pixels for key in ready])
-        made = _forward(embedding, pixels, device, precision)
-        return {key: row.copy() for key, row in zip(ready, made, strict=True)}
+        made = _embedded(embedding, np.stack([*pixels.values()]), device, precision)
+        return {key: row.copy() for key, row in zip(pixels, made, strict=True)}
 
-    found = crops.cache.fill(list(named), make, batch=BATCH)
-    found |= ArrayCache(max_bytes=0).fill(list(unnamed), make, batch=BATCH)
+    with _decoder(crops, effective_n_jobs(n_jobs), alone=len(rows) <= batch) as begin:
+        plan = {
+            "start": lambda keys: {key: begin(rows[key][0]) for key in keys},
+            "ahead": AHEAD,
+            "batch": batch,
+        }
+        found = crops.cache.fill(list(named), make, **plan)
+        found |= ArrayCache(max_bytes=0, max_disk_bytes=0).fill(list(unnamed), make, **plan)
     for key, feature in found.items():
         features[rows[key]] = feature
     if failed:
@@ -64,12 +84,35 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
     return features
 
 
+def batch_size(image_size, device):
+    """Photographs to embed together: fewer of the large ones, more on a GPU."""
+    bound = BATCH_BYTES["cpu" if torch.device(device).type == "cpu" else "cuda"]
+    return max(1, min(BATCH, bound // (image_size**2 * 3 * 4)))
+
+
+@contextmanager
+def _decoder(crops, n_threads, *, alone):
+    """Yield what begins to decode a photograph and returns a callable that waits for the crop.
+
+    One batch alone on one thread has nothing to overlap with: it is decoded where it is asked for.
+    """
+    if alone and n_threads == 1:
+        yield lambda row: partial(crops.attempt, row)
+        return
+    pool = ThreadPoolExecutor(n_threads)
+    try:
+        yield lambda row: pool.submit(crops.attempt, row).result
+    finally:
+        # After an error or Ctrl-C what has begun ends, and the rest never begins.
+        pool.shutdown(cancel_futures=True)
+
+
 def _rows_by_key(crops, digest, precision):
     """Rows of each photograph by its feature's key; of those not to be cached; errors by row."""
     named, unnamed, failed = {}, {}, {}
-    for row, photo in enumerate(crops.photos):
+    for row in range(len(crops)):
         try:
-            name = photo_key(photo, crops.settings)
+            name = crops.key(row)
         except PhotoError as error:
             failed[row] = error
             continue
@@ -83,6 +126,19 @@ def _rows_by_key(crops, digest, precision):
 def _raise_first(failed, on_error):
     if failed and on_error == "raise":
         raise failed[min(failed)]
+
+
+def _embedded(embedding, pixels, device, precision):
+    """Features of a batch; where a GPU has no room for it, of its halves."""
+    try:
+        return _forward(embedding, pixels, device, precision)
+    except torch.cuda.OutOfMemoryError:
+        if len(pixels) == 1:
+            raise
+    # Outside of the handler: the error holds on to the tensors that were in the way.
+    torch.cuda.empty_cache()
+    halves = np.array_split(pixels, 2)
+    return np.concatenate([_embedded(embedding, half, device, precision) for half in halves])
 
 
 def _forward(embedding, pixels, device, precision):

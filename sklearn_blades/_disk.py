@@ -1,0 +1,232 @@
+"""Arrays on disk: in a folder that the user names, or in a temporary file without a name."""
+
+import errno
+import hashlib
+import io
+import os
+import tempfile
+import threading
+import time
+import uuid
+import warnings
+import weakref
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+DISK_LIMIT = 10 << 30
+"""Bytes that a folder, or the temporary file of a process, keeps."""
+
+_CHECK = 8  # bytes of checksum behind each array
+_BLOCK = 4096  # a small file takes this much of a disk
+_ABANDONED = 3600  # seconds after which a half-written file has lost its writer
+
+
+class ArrayOverflow:
+    """Arrays one behind the other in a temporary file, for this process and its forked copies.
+
+    The file has no name that another user or process could open it by, and it is gone with the
+    process, also after a crash. It is made when it is first needed. An entry takes some 300 bytes
+    of memory.
+
+    A forked copy reads what was there when it was forked. It never writes to the same file, where
+    it would overwrite what the others write: its own arrays go to a file of its own.
+
+    Parameters
+    ----------
+    max_bytes : int
+        Once the file holds this much nothing more is written. (What is used in turns, as
+        photographs are in every epoch, loses the most where the oldest make room for the newest.)
+    """
+
+    def __init__(self, max_bytes=DISK_LIMIT):
+        self.max_bytes, self._lock = max_bytes, threading.Lock()
+        self.clear()
+
+    def read(self, key):
+        """Return the array, read-only, or None."""
+        place = self._places.get(key)
+        if place is None:
+            return None
+        file, offset, (shape, dtype, size) = place
+        try:
+            raw = file.read(offset, size)
+        except OSError:
+            return None
+        return np.ndarray(shape, dtype, raw) if len(raw) == size else None
+
+    def write(self, key, array):
+        """Keep an array, while there is room; where that fails, one warning says so."""
+        with self._lock:
+            if key in self._places or self._used + array.nbytes > self.max_bytes or self._failed:
+                return
+            try:
+                if self._file is None or self._file.owner != os.getpid():
+                    self._file = _PrivateFile()
+                offset = self._file.append(array.data)
+            except OSError as error:
+                self._failed = True
+                warnings.warn(
+                    "What exceeds cache_size cannot be written to a temporary file "
+                    f"({error.strerror}) and will be computed again; give a higher cache_size, "
+                    "name a folder as memory, or set TMPDIR to a folder with more room.",
+                    stacklevel=2,
+                )
+                return
+            form = array.shape, array.dtype, array.nbytes
+            self._places[key] = self._file, offset, self._forms.setdefault(form, form)
+            self._used += array.nbytes
+
+    def clear(self):
+        """Forget everything; the file closes when nobody is reading any more."""
+        with self._lock:
+            self._places, self._forms = {}, {}  # arrays of one form share it
+            self._file, self._used, self._failed = None, 0, False
+
+
+class _PrivateFile:
+    """A temporary file that ends with the last reference to it, or with the process.
+
+    Attributes
+    ----------
+    owner : int
+        The process that may append.
+    """
+
+    def __init__(self):
+        # Unbuffered: a forked copy sees all that was appended before.
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
+        self.owner, self._end, self._lock = os.getpid(), 0, threading.Lock()
+
+    def append(self, raw):
+        """Write bytes and return their offset."""
+        with self._lock:
+            self._file.seek(self._end)
+            if self._file.write(raw) < raw.nbytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            offset, self._end = self._end, self._end + raw.nbytes
+        return offset
+
+    def read(self, offset, size):
+        if hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), size, offset)
+        with self._lock:  # Windows: all threads share one position
+            self._file.seek(offset)
+            return self._file.read(size)
+
+
+class ArrayFolder:
+    """Arrays as files, each whole or absent, for any number of processes at once.
+
+    Parameters
+    ----------
+    folder : str
+        Everything goes into ``sklearn_blades`` in there.
+    max_bytes : int
+        Each process looks over the folder when it first writes and after every twentieth of
+        this, and then deletes what was used longest ago down to nine tenths.
+    """
+
+    def __init__(self, folder, max_bytes=DISK_LIMIT):
+        self.named, self.max_bytes = str(folder), max_bytes
+        self._root = Path(folder, "sklearn_blades")
+        self._unseen = max_bytes  # bytes written since the last look
+        try:
+            (self._root / "locks").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(
+                f"memory={self.named!r} cannot hold a cache ({error.strerror}); name another "
+                "folder, or use memory=None."
+            ) from error
+
+    def read(self, key):
+        """Return the array, or None; a damaged file is deleted."""
+        path = self._path(key)
+        try:
+            raw = path.read_bytes()
+        except OSError:
+            return None
+        body, check = raw[:-_CHECK], raw[-_CHECK:]
+        if _checksum(body) != check:
+            _delete(path)
+            return None
+        with suppress(OSError):  # another person's file, say: its age cannot be reset
+            os.utime(path)
+        return np.load(io.BytesIO(body), allow_pickle=False)
+
+    def write(self, key, array):
+        """Keep an array; where that fails, a warning says so."""
+        body = io.BytesIO()
+        np.save(body, array)
+        raw = body.getvalue() + _checksum(body.getvalue())
+        path = self._path(key)
+        part = path.with_name(f"{uuid.uuid4().hex}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # A reader sees the whole file or none, also when two write or one is killed.
+            part.write_bytes(raw)
+            part.replace(path)
+        except FileNotFoundError:
+            pass  # the cache was cleared meanwhile
+        except OSError as error:
+            warnings.warn(
+                f"memory={self.named!r} cannot be written ({error.strerror}); what is missing "
+                "there will be computed again.",
+                stacklevel=2,
+            )
+        finally:
+            _delete(part)
+        self._unseen += _on_disk(len(raw))
+        if self._unseen > self.max_bytes // 20:
+            self._trim()
+
+    def lock(self, name, held, *, wait):
+        """Lock a name among processes until ``held`` closes or ours ends; False if it is taken."""
+        from filelock import FileLock, Timeout  # imports asyncio: not for `import photos`
+
+        lock = FileLock(self._root / "locks" / name)
+        try:
+            lock.acquire(timeout=-1 if wait else 0)
+        except Timeout:
+            return False
+        held.callback(lock.release)
+        return True
+
+    def clear(self):
+        """Delete all arrays; locks stay, for somebody may hold one."""
+        for _, _, path in self._files():
+            _delete(path)
+
+    def _path(self, key):
+        return self._root / key[:2] / f"{key}.npy"
+
+    def _files(self):
+        """Yield (modification time, size, path) of all that `write` left."""
+        for folder, _, names in os.walk(self._root):
+            for path in (Path(folder, name) for name in names if name.endswith((".npy", ".part"))):
+                with suppress(FileNotFoundError):  # deleted by another process meanwhile
+                    stat = path.stat()
+                    yield stat.st_mtime, _on_disk(stat.st_size), path
+
+    def _trim(self):
+        files, self._unseen = sorted(self._files()), 0
+        excess = sum(size for _, size, _ in files) - self.max_bytes * 9 // 10
+        for used, size, path in files:
+            if excess > 0 or (path.suffix == ".part" and used < time.time() - _ABANDONED):
+                _delete(path)
+                excess -= size
+
+
+def _checksum(raw):
+    return hashlib.blake2b(raw, digest_size=_CHECK).digest()
+
+
+def _delete(path):
+    with suppress(OSError):  # gone already, or open in another process on Windows
+        path.unlink()
+
+
+def _on_disk(size):
+    return -(-size // _BLOCK) * _BLOCK
