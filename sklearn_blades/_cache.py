@@ -15,6 +15,9 @@ from ._disk import DISK_LIMIT, ArrayFolder, ArrayOverflow
 CACHE_SIZE = 100
 """MB of arrays that a process keeps in memory, where no other bound is given."""
 
+MOST_CLAIMS = 128
+"""Lock files that one `ArrayCache.fill` holds open, at most; macOS lets a process open 256 files."""
+
 _MB = 10**6
 
 
@@ -110,6 +113,10 @@ class ArrayCache:
         -------
         dict of key to array
         """
+        if self.folder is not None:
+            # A claim is an open lock file, and a process may have as few as 256 files open.
+            batch = min(batch, MOST_CLAIMS // 2)
+            ahead = min(ahead, MOST_CLAIMS // batch - 1)
         found = self._known(keys)
         left = [key for key in keys if key not in found]
         for wait in (False, True):  # first what nobody is at, then what others were at
@@ -130,6 +137,12 @@ class ArrayCache:
                 while started:
                     found |= self._finish(*started.popleft(), make, claims)
         return found
+
+    def resize(self, max_bytes):
+        """Change the bound on what is kept in memory."""
+        with self._lock:
+            self.max_bytes = max_bytes
+            self._shrink()
 
     def clear(self):
         """Forget everything, in this process's memory and on disk."""
@@ -171,10 +184,13 @@ class ArrayCache:
                 return
             self._arrays[key] = array
             self._bytes += array.nbytes
-            while self._bytes > self.max_bytes:
-                oldest, array = self._arrays.popitem(last=False)
-                self._bytes -= array.nbytes
-                self._spill(oldest, array)
+            self._shrink()
+
+    def _shrink(self):
+        while self._bytes > self.max_bytes:
+            oldest, array = self._arrays.popitem(last=False)
+            self._bytes -= array.nbytes
+            self._spill(oldest, array)
 
     def _spill(self, key, array):
         if self._overflow is not None:
@@ -221,11 +237,11 @@ def _groups(keys):
     return {key[:3] for key in keys}
 
 
-_in_memory, _in_folders = {}, {}
+_caches = {}
 
 
 def cache_for(memory=None, cache_size=CACHE_SIZE):
-    """The cache of this process for these two.
+    """The cache of this process, in memory or for a folder.
 
     Parameters
     ----------
@@ -233,7 +249,7 @@ def cache_for(memory=None, cache_size=CACHE_SIZE):
         Folder for a copy of everything; without it there is a temporary file for what falls out
         of memory.
     cache_size : float
-        MB to keep in memory.
+        MB to keep in memory; of several that are asked for the last one counts.
 
     Returns
     -------
@@ -243,8 +259,8 @@ def cache_for(memory=None, cache_size=CACHE_SIZE):
 
 
 def _shared(memory, max_bytes):
+    folder = None if memory is None else str(Path(memory).resolve())
     # Made each time, so that a folder somebody deleted is there again.
-    if memory is None:
-        return _in_memory.setdefault(max_bytes, ArrayCache(max_bytes))
-    folder = str(Path(memory).resolve())
-    return _in_folders.setdefault((folder, max_bytes), ArrayCache(max_bytes, folder))
+    cache = _caches.setdefault(folder, ArrayCache(max_bytes, folder))
+    cache.resize(max_bytes)
+    return cache

@@ -110,11 +110,12 @@ class BladesEncoder(
         longest ago goes first. By default each process keeps them for itself: see ``cache_size``.
         `clear_cache` empties either.
     cache_size : float, default=100
-        MB of crops and features that a process keeps in memory; results do not depend on it. A
-        crop takes 28 kB at 96 px and 151 kB at 224 px. What falls out is read from ``memory``, or
-        without it from a temporary file of up to 10 GiB, which has no name and is gone with the
-        process; what has room in neither is decoded again. Where the system's temporary folder
-        is kept in memory or is small, set ``TMPDIR`` to one on a disk, or name ``memory``.
+        MB of crops and features that a process keeps in memory, for all encoders with the same
+        ``memory`` (the last one asked for counts); results do not depend on it. A crop takes
+        28 kB at 96 px and 151 kB at 224 px. What falls out is read from ``memory``, or without it
+        from a temporary file of up to 10 GiB, which has no name and is gone with the process;
+        what has room in neither is decoded again. Where the system's temporary folder is kept in
+        memory or is small, set ``TMPDIR`` to one on a disk, or name ``memory``.
     checkpoint_dir : str, default=None
         Folder for a checkpoint after each epoch; an interrupted ``fit`` goes on from it.
     on_error : {"raise", "nan"}, default="raise"
@@ -122,6 +123,8 @@ class BladesEncoder(
         and give NaN rows in ``transform``.
     n_jobs : int, default=None
         Threads for decoding and worker processes for training views. Results do not depend on it.
+        Workers that are not forked (Windows, macOS, Python 3.14) cut each face once more for
+        themselves, unless ``memory`` names a folder.
     device : str, default="auto"
         ``"cpu"``, ``"cuda"`` ...; resolved when used.
     random_state : int, RandomState or None, default=None
@@ -333,7 +336,7 @@ class BladesEncoder(
         )
 
     def clear_cache(self):
-        """Forget the crops and features of all encoders with this ``memory`` and ``cache_size``.
+        """Forget the crops and features of all encoders with the same ``memory``.
 
         Results do not change: photographs are decoded and embedded again when they are needed.
         What other processes keep in their own memory stays there until they end.

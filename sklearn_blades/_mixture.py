@@ -144,7 +144,7 @@ def fit_density(
     n_init, max_iter, random_state
         As in `sklearn.mixture.GaussianMixture`; components start from k-means++ seeds.
     device : str or None
-        Where to fit, in float64 as well; ``None``: in numpy.
+        Where to fit, in float64 as well; ``None``, and "auto" without a GPU: in numpy.
 
     Returns
     -------

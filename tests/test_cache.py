@@ -385,14 +385,43 @@ def test_nothing_cached_travels_in_a_pickle(tmp_path, photos):
         assert again[0].face == crops[0].face
 
 
-def test_one_cache_a_folder_and_size(tmp_path):
+def test_one_cache_a_folder(tmp_path):
     assert cache_for(tmp_path) is cache_for(str(tmp_path))
+    assert cache_for() is cache_for(None)
     assert cache_for(tmp_path) is not cache_for()
-    assert cache_for() is cache_for(None, 100)
-    assert cache_for(None, 0.1) is cache_for(None, 0.1) is not cache_for()
-    assert cache_for(tmp_path, 0.1) is cache_for(str(tmp_path), 0.1) is not cache_for(tmp_path)
-    for cache in (cache_for(None, 0.1), cache_for(tmp_path, 0.1)):
+    for cache in (cache_for(), cache_for(tmp_path)):
         assert pickle.loads(pickle.dumps(cache)) is cache
+
+
+def test_the_last_size_asked_for_bounds_memory_and_loses_nothing(tmp_path):
+    for memory in (None, tmp_path):
+        cache = cache_for(memory)
+        cache.put("abc", np.arange(3.0))
+        assert cache_for(memory, 0) is cache
+        assert cache._bytes == 0
+        np.testing.assert_array_equal(cache.get("abc"), np.arange(3.0))
+        cache_for(memory).put("xyz", np.arange(3.0))
+        assert cache._bytes == 24
+
+
+def test_claims_leave_a_process_files_to_open(tmp_path, monkeypatch):
+    cache, held, most = ArrayCache(folder=tmp_path), [], []
+    lock = cache.folder.lock
+
+    def counted(name, on, *, wait):
+        held.append(name)
+        on.callback(held.remove, name)
+        most.append(len(held))
+        return lock(name, on, wait=wait)
+
+    monkeypatch.setattr(cache.folder, "lock", counted)
+    keys = [key_of(number) for number in range(400)]
+    made = cache.fill(
+        keys, lambda part: {key: np.zeros(1) for key in part}, batch=256, start=list, ahead=2
+    )
+    assert set(made) == set(keys)
+    assert 64 < max(most) <= 128
+    assert not held
 
 
 def test_a_changed_file_has_another_identity(tmp_path):

@@ -141,7 +141,7 @@ class TestFrozenEncoder:
         counted = detector(str(tmp_path / "cache"))
         counted["encoder"].transform(copies)
         assert counts() == ONCE
-        monkeypatch.setattr(_cache, "_in_folders", {})  # as a new session would find it
+        monkeypatch.setattr(_cache, "_caches", {})  # as a new session would find it
         search(counted, copies, n_jobs)
         assert counts() == NEVER
 
@@ -185,7 +185,7 @@ def test_an_interrupted_search_goes_on(detector, copies, counts, tmp_path, monke
     with pytest.raises(KeyboardInterrupt):
         grid_search(counted, copies, 1)
     monkeypatch.setattr(inference, "_forward", forward)
-    monkeypatch.setattr(_cache, "_in_folders", {})
+    monkeypatch.setattr(_cache, "_caches", {})
     grid_search(counted, copies, 1)
     found = counts()
     assert found["decode"] == [1] * N

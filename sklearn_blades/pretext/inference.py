@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from joblib import effective_n_jobs
+from joblib import effective_n_jobs, parallel_config
 
 from .._cache import ArrayCache, key_of
 from .._device import autocast
@@ -65,7 +65,9 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
         made = _embedded(embedding, np.stack([*pixels.values()]), device, precision)
         return {key: row.copy() for key, row in zip(pixels, made, strict=True)}
 
-    with _decoder(crops, effective_n_jobs(n_jobs), alone=len(rows) <= batch) as begin:
+    with parallel_config("threading"):  # else joblib answers for processes
+        n_threads = effective_n_jobs(n_jobs)
+    with _decoder(crops, n_threads, alone=len(rows) <= batch) as begin:
         plan = {
             "start": lambda keys: {key: begin(rows[key][0]) for key in keys},
             "ahead": AHEAD,
