@@ -1,1 +1,6 @@
-"""Measurements: each module has one, and ``python -m benchmarks.<module>`` writes it down."""
+"""Measurements.
+
+``python -m benchmarks`` runs those of speed, and writes them down. Studies of accuracy
+(`from_scratch`, `grid_search`, `head_covariances`, `head_defaults`, `one_line`, `real_results`) are
+started alone: ``python -m benchmarks.one_line``.
+"""

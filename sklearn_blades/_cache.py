@@ -16,7 +16,7 @@ CACHE_SIZE = 100
 """MB of arrays that a process keeps in memory, where no other bound is given."""
 
 MOST_CLAIMS = 128
-"""Lock files that one `ArrayCache.fill` holds open, at most; macOS lets a process open 256 files."""
+"""Lock files that one `ArrayCache.fill` holds open at most; on macOS a process may open 256."""
 
 _MB = 10**6
 

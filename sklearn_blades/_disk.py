@@ -26,7 +26,7 @@ _ABANDONED = 3600  # seconds after which a half-written file has lost its writer
 class ArrayOverflow:
     """Arrays one behind the other in a temporary file, for this process and its forked copies.
 
-    The file has no name that another user or process could open it by, and it is gone with the
+    The file is this user's alone, on POSIX without a name to open it by, and it is gone with the
     process, also after a crash. It is made when it is first needed. An entry takes some 300 bytes
     of memory.
 

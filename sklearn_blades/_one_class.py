@@ -54,10 +54,11 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
     photographic_label : int, float or bool, default=1
         The value of ``y`` that marks photographs.
     device : str or None, default=None
-        Where `fit` fits the mixture: ``None`` in numpy; "cuda" or "auto" (a GPU where there is
-        one) by scikit-learn's array API dispatch, which takes scikit-learn 1.8 and
-        ``SCIPY_ARRAY_API=1`` in the environment. The same seeds, in float64 as well; scores differ
-        by rounding. Scores are computed in numpy, and the attributes are numpy arrays, always.
+        Where `fit` fits the mixture: ``None`` in numpy; "cuda" by scikit-learn's array API
+        dispatch, which takes scikit-learn 1.8 and ``SCIPY_ARRAY_API=1`` in the environment;
+        "auto" on a GPU where there is one, else in numpy. The same seeds, in float64 as well;
+        scores differ by rounding. Scores are computed in numpy, and the attributes are numpy
+        arrays, always.
     random_state : int, RandomState or None, default=None
         Draws the calibration photographs and starts the mixture.
 

@@ -56,10 +56,19 @@ def test_prompts_cut_to_the_longest_have_the_features_of_77_tokens(tiny):
 def test_frozen_text_is_embedded_once():
     embedding = JointEmbedding("blades-tiny", PROMPTS, freeze_text=True)
     assert not any(p.requires_grad for p in embedding.towers.text.parameters())
-    assert embedding.encode_prompts() is embedding.encode_prompts()
+    assert embedding.encode_prompts().data_ptr() == embedding.encode_prompts().data_ptr()
     before = embedding.encode_prompts()
     embedding.set_prompts(PROMPTS[::-1])
     torch.testing.assert_close(embedding.encode_prompts(), before.flip(0))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("freeze_text", [False, True])
+def test_some_prompts_are_those_among_all(freeze_text):
+    embedding = JointEmbedding("blades-tiny", PROMPTS, freeze_text=freeze_text).eval()
+    images, some = pixels(2, 96), slice(1, len(PROMPTS))
+    torch.testing.assert_close(embedding.encode_prompts(some), embedding.encode_prompts()[some])
+    torch.testing.assert_close(embedding(images, some), embedding(images)[:, some])
 
 
 @torch.no_grad()

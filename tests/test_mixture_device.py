@@ -80,6 +80,14 @@ def test_without_a_device_the_users_dispatch_changes_nothing(dispatch, photograp
         assert_array_equal(head.score_samples(photographs), plain.score_samples(photographs))
 
 
+def test_auto_without_a_gpu_is_numpy(monkeypatch, photographs):
+    monkeypatch.delenv("SCIPY_ARRAY_API", raising=False)  # not needed then
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    plain = BladesOneClass(random_state=0).fit(photographs)
+    head = BladesOneClass(random_state=0, device="auto").fit(photographs)
+    assert_array_equal(head.calibration_scores_, plain.calibration_scores_)
+
+
 @needs_dispatch
 def test_an_environment_without_dispatch_is_refused(monkeypatch, photographs):
     monkeypatch.delenv("SCIPY_ARRAY_API", raising=False)

@@ -1,15 +1,18 @@
 """The loop of pretraining: what it asks of an accelerator."""
 
 import itertools
+import pickle
 
 import pytest
 import torch
+from torch.func import functional_call
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from sklearn_blades._cache import ArrayCache
 from sklearn_blades.photos import read_photos
 from sklearn_blades.photos.crops import Crops, CropSettings
-from sklearn_blades.pretext import TaskSet, default_tasks
+from sklearn_blades.pretext import TaskSet, default_tasks, hypergradient
 from sklearn_blades.pretext.embedding import JointEmbedding
 from sklearn_blades.pretext.trainer import BilevelNet
 from sklearn_blades.pretext.views import ViewDataset
@@ -81,6 +84,34 @@ def test_the_watch_sees_what_waits():
         x[x > 1]
     assert waits.met[0] == "_local_scalar_dense"
     assert "index" in waits.met
+
+
+def test_the_look_ahead_reads_few_prompts_and_gives_the_whole_hypergradient(views):
+    net = net_for(views, weighting="bilevel-free").initialize()
+    net.schedule_ = LambdaLR(net.optimizer_, lambda step: 1.0)
+    batches = list(net.get_iterator(views))
+    inner, outer = batches[0], batches[1]
+    net.outer_batches_, net.records_ = itertools.repeat(outer), []
+    twin, read, seen = pickle.loads(pickle.dumps(net.module_)).train(), [], []
+    net.module_.towers.text.register_forward_pre_hook(lambda _, args: read.append(len(args[0])))
+    net.criterion_.free.register_hook(seen.append)
+    net.train_step(inner)
+    n, n_primary = len(views.tasks.prompts), len(views.tasks["manipulated"].prompts)
+    assert read == [n, n_primary, n, n]
+
+    def losses(params, batch):
+        buffers = {name: value.clone() for name, value in twin.named_buffers()}
+        return views.tasks.losses(functional_call(twin, {**params, **buffers}, batch[:1]), batch[1])
+
+    index = views.tasks.names.index("manipulated")
+    whole = hypergradient(
+        lambda params: losses(params, inner),
+        lambda params: losses(params, outer)[index],
+        dict(twin.named_parameters()),
+        torch.ones(len(views.tasks)),
+        lr=1e-3,
+    )
+    torch.testing.assert_close(seen[0], whole.weights / 1e-3, rtol=0.02, atol=1e-4)
 
 
 def test_history_has_means_over_the_steps_and_no_batches(views):

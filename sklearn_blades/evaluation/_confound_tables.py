@@ -7,7 +7,11 @@ from scipy.stats import norm
 CLEAR, STRONG = 0.6, 0.75
 """From this area on, the cues together tell the classes apart clearly, or strongly."""
 LEVEL = 0.05
-"""At most this share of sets without any confound is called confounded."""
+"""At most this share of sets without any confound is called confounded.
+
+Measured on labels drawn at random for simulated cue tables of 60 + 60 rows without groups: 2 of 160
+(1.2 %, exact 95 % interval 0.2 to 4.4 %).
+"""
 
 _TAIL = 0.025  # of an `Estimate`, on either side
 # Nadeau and Bengio (2003): the five folds' trees share most of their files, and chance that one
@@ -44,10 +48,9 @@ def verdict(cues, auc):
     hint = f" Alone, {telling} may say a little." if telling else ""
     found = [auc] if above_chance(auc, LEVEL / 2) else []
     found += [cue.auc for cue in cues if above_chance(cue.auc, LEVEL / 2 / n_varying)]
-    if not found and auc.high >= STRONG:
-        return (
-            f"Cannot tell: too few files; the cues' AUC together may be up to {auc.high:.3f}.{hint}"
-        )
+    if not found and not auc.high < STRONG:  # or NaN: no fold held both classes
+        upper = 1.0 if np.isnan(auc.high) else auc.high
+        return f"Cannot tell: too few files; the cues' AUC together may be up to {upper:.3f}.{hint}"
     if not found:
         return (
             "Nothing found: the cues together tell the classes apart no better than chance may "

@@ -182,7 +182,8 @@ def audit_confounds(paths, y, *, groups=None, photographic_label=1, random_state
     ConfoundReport
         ``print(report)``; ``report.verdict`` in words: confounded, weakly, clearly (AUC of at
         least 0.6) or strongly (0.75), where all cues together or one of them tell more than
-        chance. Where there is nothing to find it says so in at most 5 of 100 audits.
+        chance. Where there is nothing to find (and five groups of each class or more) that is
+        said in at most 5 of 100 audits.
 
     Raises
     ------

@@ -87,7 +87,7 @@ def hypergradient(inner, outer, params, weights, *, lr, method="auto", inner_ste
         inner_step = _losses_and_gradient(inner, params, weights.detach())
     losses, gradient = inner_step
     with torch.no_grad():
-        ahead = {name: value - lr * gradient[name] for name, value in params.items()}
+        ahead = {name: value.sub(gradient[name], alpha=lr) for name, value in params.items()}
     outer_loss, direction = _value_and_gradient(outer, ahead)
     if method == "auto":
         exact = all(value.dtype == torch.float64 for value in params.values())
@@ -126,15 +126,17 @@ def _forward_mode(function, params, direction):
 
 
 def _central_difference(function, params, direction):
-    norm = torch.stack([d.square().sum() for d in direction.values()]).sum().sqrt()
+    norm = torch.stack([torch.linalg.vector_norm(d) for d in direction.values()]).norm()
     # The root of the rounding error balances it against the curvature. A step of
     # 0.01 misses the derivative by 1 to 19 % on blades-tiny at its start, this by 0.03 %. A zero
     # direction has a zero derivative: any step will do, as long as it is finite.
     precision = torch.finfo(norm.dtype)
     step = precision.eps**0.5 / norm.clamp(min=precision.tiny**0.5)
     with torch.no_grad():
-        above = function({name: p + step * direction[name] for name, p in params.items()})
-        below = function({name: p - step * direction[name] for name, p in params.items()})
+        above, below = (
+            function({name: p.addcmul(direction[name], side) for name, p in params.items()})
+            for side in (step, -step)
+        )
     return (above - below) / (2 * step)
 
 

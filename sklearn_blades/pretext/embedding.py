@@ -137,26 +137,32 @@ class JointEmbedding(nn.Module):
         images = (pixels.permute(0, 3, 1, 2) / 255.0 - self.mean) / self.std
         return _on_sphere(self.towers.encode_image(images))
 
-    def encode_prompts(self):
-        """Features of the prompts, shape (n_prompts, n_features), rows of unit length."""
+    def encode_prompts(self, columns=slice(None)):
+        """Features of the prompts, shape (n_prompts, n_features), rows of unit length.
+
+        Parameters
+        ----------
+        columns : slice
+            Of the prompts; only these are read.
+        """
         if not self.has_text:
-            return self.prompt_features
+            return self.prompt_features[columns]
         if not self.freeze_text:
-            return _on_sphere(self.towers.encode_text(self.tokens))
+            return _on_sphere(self.towers.encode_text(self.tokens[columns]))
         if self._text_features is None or self._text_features.device != self.tokens.device:
             with torch.no_grad():
                 features = _on_sphere(self.towers.encode_text(self.tokens))
             self._text_features = features
-        return self._text_features
+        return self._text_features[columns]
 
-    def forward(self, pixels):
-        """Logits of images (n, h, w, 3) against all prompts, shape (n, n_prompts)."""
-        return self.logits(self.encode_image(pixels))
+    def forward(self, pixels, columns=slice(None)):
+        """Logits of images (n, h, w, 3) against the prompts, shape (n, n_prompts)."""
+        return self.logits(self.encode_image(pixels), columns)
 
-    def logits(self, features):
-        """Logits of image features (n, n_features) against all prompts, shape (n, n_prompts)."""
+    def logits(self, features, columns=slice(None)):
+        """Logits of image features (n, n_features) against the prompts, shape (n, n_prompts)."""
         scale = self.towers.logit_scale.exp().clamp(max=_MAX_LOGIT_SCALE)
-        logits = scale * features @ self.encode_prompts().T
+        logits = scale * features @ self.encode_prompts(columns).T
         # Only some architectures have one. It cancels in a softmax, but lets a sigmoid say "rarely"
         # without all images moving to one side of the sphere.
         bias = self.towers.logit_bias

@@ -272,6 +272,10 @@ class TaskSet:
     def __iter__(self):
         return iter(self.tasks)
 
+    def __getitem__(self, name):
+        """The task of this name."""
+        return self.tasks[self.names.index(name)]
+
     def __repr__(self):
         return f"TaskSet({list(self.tasks)!r})"
 

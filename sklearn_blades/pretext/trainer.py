@@ -178,19 +178,20 @@ class BilevelNet(NeuralNet):
         # Parameters that no task uses have no gradient: they stand still, ahead and after.
         named = {n: p for n, p in self.module_.named_parameters() if p.grad is not None}
 
-        def losses_at(params, images, truth):
+        def logits_at(params, *inputs):
             # Each call has its own copy of the buffers: BatchNorm must not count a look ahead. And
             # float32 whatever the precision: a difference quotient would drown in bfloat16.
             buffers = {name: value.clone() for name, value in self.module_.named_buffers()}
-            logits = functional_call(self.module_, {**params, **buffers}, (images,))
-            return self.tasks.losses(logits, truth)
+            return functional_call(self.module_, {**params, **buffers}, inputs)
 
         outer_pixels, outer_targets = self._on_device(next(self.outer_batches_))
-        primary = self.tasks.names.index(self.primary)
+        # The outer loss is one task's: the prompts of the others need not be read for it.
+        primary, columns = self.tasks[self.primary], self.tasks.slices[self.primary]
+        outer_target = outer_targets[self.primary]
         lr = self.optimizer_.param_groups[0]["lr"]
         result = hypergradient(
-            lambda params: losses_at(params, pixels, targets),
-            lambda params: losses_at(params, outer_pixels, outer_targets)[primary],
+            lambda params: self.tasks.losses(logits_at(params, pixels), targets),
+            lambda params: primary.loss(logits_at(params, outer_pixels, columns), outer_target),
             named,
             self.criterion_.values,
             lr=lr,
