@@ -80,8 +80,8 @@ _NUMBER = re.compile(
     r"\s*(?:mm|sec|s|ev|iso)?\.?",
     re.IGNORECASE,
 )
-_EXIF_DIRECTORY = 0x8769
-_CODES = {0x010F, 0x0110, 0x0112, _EXIF_DIRECTORY, 0x829A, 0x829D, 0x8822, 0x8827, 0x9201}
+_EXIF_DIRECTORY, _ORIENTATION = 0x8769, 0x0112
+_CODES = {0x010F, 0x0110, _ORIENTATION, _EXIF_DIRECTORY, 0x829A, 0x829D, 0x8822, 0x8827, 0x9201}
 _CODES |= {0x9202, 0x9204, 0x9207, 0x9209, 0x920A, 0xA402, 0xA403, 0xA406}  # ours, orientation
 _HEADER = b"Exif\x00\x00"
 _BLOCK_SIZE = 1 << 16  # a JPEG segment's limit; cameras keep the tags well before it everywhere
@@ -116,16 +116,17 @@ def read_exif(path):
         return normalise_exif(_base_units(raw_tags(image)))
 
 
-def raw_tags(image):
+def raw_tags(image, codes=frozenset(_CODES)):
     """What exifread finds in an opened image: ``{"EXIF FNumber": IfdTag, ...}``.
 
-    In a PNG, EXIF that stands after the pixels is not found: it would mean decoding them.
+    Only tags of these codes are looked at. In a PNG, EXIF that stands after the pixels is not
+    found: it would mean decoding them.
     """
     try:
         block = _exif_block(image)
         if not block:
             return {}
-        return exifread.process_file(io.BytesIO(_wanted_only(block)), details=False)
+        return exifread.process_file(io.BytesIO(_wanted_only(block, codes)), details=False)
     except Exception:  # exifread meets hostile bytes and raises nearly anything
         return {}
 
@@ -134,7 +135,7 @@ def orientation(image):
     """The EXIF orientation that is left to apply, 1 to 8; 1 where none is said."""
     if image.format == "TIFF":  # Pillow turns these itself
         return 1
-    tag = raw_tags(image).get("Image Orientation")
+    tag = raw_tags(image, {_ORIENTATION}).get("Image Orientation")
     value = tag.values[0] if tag is not None and tag.values else 1
     return value if value in range(1, 9) else 1
 
@@ -154,8 +155,8 @@ def _exif_block(image):
     return bytes(block).removeprefix(_HEADER)[:_BLOCK_SIZE]
 
 
-def _wanted_only(block):
-    """A TIFF structure whose first and EXIF directories hold nothing but the tags of `_CODES`.
+def _wanted_only(block, codes):
+    """A TIFF structure whose first and EXIF directories hold nothing but the tags of these codes.
 
     What else directories can hold (chains and loops of further ones, millions of values) is what
     makes readers of EXIF slow or greedy.
@@ -170,7 +171,7 @@ def _wanted_only(block):
         kept = {}
         for entry in entries:
             code = int.from_bytes(entry[:2], order)
-            if code in _CODES and len(entry) == 12:
+            if code in codes and len(entry) == 12:
                 kept.setdefault(code, entry)
         directory = len(kept).to_bytes(2, order) + b"".join(kept.values()) + bytes(4)
         block[start : start + len(directory)] = directory
