@@ -22,7 +22,7 @@ def main():
         parser.error(f"{', '.join(sorted(unknown))}: the benchmarks are {', '.join(SPEED)}.")
     for name in options.names or SPEED:
         ratios, details = import_module(f"benchmarks.{name}").measure(options.rounds)
-        save(name, ratios, **details)
+        save(name, ratios, n_rounds=options.rounds, **details)
         print(f"## {name}\n\n{table(ratios)}\n", flush=True)
 
 

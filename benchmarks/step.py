@@ -93,6 +93,7 @@ def compare(setting, device, n_rounds):
     return lines, {
         "seconds_per_step": steps,
         "cosine_to_release": cosine_similarity(*both, dim=0).item(),
+        "prompts_by_tokens": list(embedding.tokens.shape),
     }
 
 
