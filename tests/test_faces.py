@@ -142,8 +142,8 @@ def test_haar_finds_the_drawn_face():
     assert small.box == pytest.approx((0.4, 0.4, 0.6, 0.6), abs=0.04)
 
 
-def test_each_thread_has_its_own_cascade():
-    pytest.importorskip("cv2")
+def test_no_two_threads_have_one_cascade_and_the_next_takes_it_over(monkeypatch):
+    cv2 = pytest.importorskip("cv2")
     image, found = portrait(), {}
 
     def work(number):
@@ -156,6 +156,13 @@ def test_each_thread_has_its_own_cascade():
         thread.join()
     assert len(found) == 4
     assert all(each == found[0] and len(each[0]) == 1 for each in found.values())
+
+    monkeypatch.setattr(cv2, "CascadeClassifier", None)  # no thread makes another
+    found.clear()
+    late = threading.Thread(target=work, args=(5,))
+    late.start()
+    late.join()
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("name", ["haar", "yunet:{}"])

@@ -85,11 +85,11 @@ def name_of(source):
 def _stream(source):
     if isinstance(source, bytes):
         return io.BytesIO(source)
-    name = os.fspath(source)
+    name, path = os.fspath(source), Path(source)
     try:
-        if Path(name).stat().st_size == 0:
+        if path.stat().st_size == 0:
             raise PhotoError(name, "is empty (0 bytes).")
-        return Path(name).open("rb")
+        return path.open("rb")
     except PhotoError:
         raise
     except FileNotFoundError:

@@ -2,10 +2,11 @@
 
 import math
 import os
-import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 import numpy as np
 
@@ -20,7 +21,7 @@ _REMEDY = (
     'pip install "sklearn-blades[faces]". Without it, face_locator="whole" takes images that are '
     "face crops already."
 )
-_local = threading.local()  # OpenCV's detectors keep state while they look: one per thread
+_spare = {}  # OpenCV's detectors, which keep state while they look, that nobody uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +235,16 @@ def _opencv(needed):
     return cv2
 
 
-def _cached(key, make):
-    """What ``make()`` gave when this thread first asked for ``key``."""
-    made = _local.__dict__.setdefault("made", {})
-    if key not in made:
-        made[key] = make()
-    return made[key]
+@contextmanager
+def _borrowed(key, make):
+    """What ``make()`` gave, for one thread at a time; made again only where all are in use."""
+    spare = _spare.setdefault(key, SimpleQueue())
+    try:
+        detector = spare.get_nowait()
+    except Empty:
+        detector = make()
+    yield detector
+    spare.put(detector)
 
 
 def _search_copy(image):
@@ -252,13 +257,13 @@ def _search_copy(image):
 def _haar(image):
     cv2 = _opencv("CascadeClassifier")
     name = str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml")
-    cascade = _cached("haar", lambda: cv2.CascadeClassifier(name))
     gray = np.asarray(_search_copy(image).convert("L"))
     height, width = gray.shape
     smallest = max(24, min(width, height) // 16)
-    rows = cascade.detectMultiScale(
-        gray, scaleFactor=1.1, minNeighbors=5, minSize=(smallest, smallest)
-    )
+    with _borrowed("haar", lambda: cv2.CascadeClassifier(name)) as cascade:
+        rows = cascade.detectMultiScale(
+            gray, scaleFactor=1.1, minNeighbors=5, minSize=(smallest, smallest)
+        )
     scale = np.array([width, height, width, height])
     return [Face.from_box(np.array([x, y, x + w, y + h]) / scale) for x, y, w, h in rows]
 
@@ -267,12 +272,18 @@ def _yunet(model, image):
     cv2 = _opencv("FaceDetectorYN")
     bgr = np.ascontiguousarray(np.asarray(_search_copy(image))[:, :, ::-1])
     size = bgr.shape[1], bgr.shape[0]
-    try:
-        detector = _cached(model, lambda: cv2.FaceDetectorYN.create(model, "", size))
-    except cv2.error as error:
-        raise ValueError(f"{model}: OpenCV cannot read it as a YuNet model ({error}).") from error
-    detector.setInputSize(size)
-    return yunet_faces(detector.detect(bgr)[1], size)
+
+    def load():
+        try:
+            return cv2.FaceDetectorYN.create(model, "", size)
+        except cv2.error as error:
+            raise ValueError(
+                f"{model}: OpenCV cannot read it as a YuNet model ({error})."
+            ) from error
+
+    with _borrowed(model, load) as detector:
+        detector.setInputSize(size)
+        return yunet_faces(detector.detect(bgr)[1], size)
 
 
 def yunet_faces(rows, size):
