@@ -1,10 +1,14 @@
 """The one fixture of simulated photographs, and the development photographs where they are."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from sklearn_blades.datasets import make_photos
+
+# Before torch is imported: the threads of two worker processes would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 DEV = Path(__file__).parents[2] / "shared" / "data" / "dev"
 
