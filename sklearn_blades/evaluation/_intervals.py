@@ -39,7 +39,7 @@ def exact_interval(k, n, level=0.95):
 
 
 def percentile_interval(draws, level=0.95):
-    """The middle ``level`` of the draws that are defined; NaN where fewer than half are."""
+    """The middle ``level`` of the draws that are defined; NaN where none is."""
     draws = draws[np.isfinite(draws)]
     if not draws.size:
         return np.nan, np.nan
