@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch.func import functional_call
 
-from sklearn_blades._cache import ArrayCache
 from sklearn_blades.datasets import make_photos
 from sklearn_blades.photos import read_photos
 from sklearn_blades.photos.crops import Crops, CropSettings
 from sklearn_blades.pretext import TaskSet, default_tasks
-from sklearn_blades.pretext.embedding import JointEmbedding
 from sklearn_blades.pretext.rates import WARMUP, starting_share
-from sklearn_blades.pretext.trainer import BilevelNet
-from sklearn_blades.pretext.views import ViewDataset
+from sklearn_blades.pretext.training.loop import BilevelNet
+from sklearn_blades.pretext.training.views import ViewDataset
+from sklearn_blades.storage.cache import ArrayCache
+from sklearn_blades.towers.embedding import JointEmbedding
 
 from ._measure import Ratio, ratio, rounds
 from .step import PRIMARY, Setting, prepared, problem, repeated

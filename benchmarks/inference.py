@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from sklearn_blades import BladesEncoder
-from sklearn_blades._device import autocast
+from sklearn_blades.ground.device import autocast
 from sklearn_blades.photos import face_crop
 from sklearn_blades.photos.faces import SEARCH_SIDE, locator
 

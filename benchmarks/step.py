@@ -14,15 +14,15 @@ import torch
 from torch.nn.functional import cosine_similarity
 from torch.optim.lr_scheduler import LambdaLR
 
-from sklearn_blades._cache import ArrayCache
-from sklearn_blades._device import PRECISIONS
 from sklearn_blades.datasets import make_photos
+from sklearn_blades.ground.device import PRECISIONS
 from sklearn_blades.photos import read_photos
 from sklearn_blades.photos.crops import Crops, CropSettings
 from sklearn_blades.pretext import TaskSet, default_tasks
-from sklearn_blades.pretext.embedding import JointEmbedding
-from sklearn_blades.pretext.trainer import BilevelNet
-from sklearn_blades.pretext.views import ViewDataset, view_loader
+from sklearn_blades.pretext.training.loop import BilevelNet
+from sklearn_blades.pretext.training.views import ViewDataset, view_loader
+from sklearn_blades.storage.cache import ArrayCache
+from sklearn_blades.towers.embedding import JointEmbedding
 
 from ._measure import ratio, rounds
 from .release import ReleaseStep

@@ -16,9 +16,10 @@ from safetensors.torch import save_file
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import ParameterGrid, cross_val_score
 
-from sklearn_blades import BladesEncoder, _one_class
+from sklearn_blades import BladesEncoder
+from sklearn_blades.estimators import one_class
 from sklearn_blades.photos import face_crop, read_exif
-from sklearn_blades.pretext import inference
+from sklearn_blades.towers import embed as inference
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 RECIPES = sorted(
@@ -143,14 +144,14 @@ def test_grid_search(recipe, monkeypatch, tmp_path):
 
 
 def test_nested_cross_validation_keeps_a_person_on_one_side(recipe, monkeypatch, tmp_path):
-    splits, holdout = [], _one_class.holdout
+    splits, holdout = [], one_class.holdout
 
     def watched(n_samples, fraction, random_state, *, groups=None, **kwargs):
         rows = holdout(n_samples, fraction, random_state, groups=groups, **kwargs)
         splits.append([{groups[row] for row in side} for side in rows])
         return rows
 
-    monkeypatch.setattr(_one_class, "holdout", watched)
+    monkeypatch.setattr(one_class, "holdout", watched)
     module, result, _ = recipe("nested_cross_validation", n=21)
     n_fits = 3 * (3 * len(ParameterGrid(module.GRID)) + 1)
     assert len(splits) == n_fits

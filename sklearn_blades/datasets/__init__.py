@@ -1,6 +1,5 @@
-"""Photographs to learn from: a simulator, and the folder layouts that people have."""
+"""Photographs to learn from: a simulated world, and the folder layouts that people have."""
 
-from .layouts import load_fdf, load_generator_folders
-from .simulated import make_photos
+import lazy_loader
 
-__all__ = ["load_fdf", "load_generator_folders", "make_photos"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,11 +7,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._cache import cache_for
-from .._sklearn import Interval, StrOptions, _fit_context
 from ..errors import PhotoError
+from ..ground.sklearn_private import Interval, StrOptions, _fit_context
 from ..photos.crops import Crops, CropSettings
 from ..photos.records import photo_list
+from ..storage.cache import cache_for
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 _ROUNDING = 1 / 12  # variance that rounding to whole grey values adds

@@ -1,16 +1,5 @@
-"""Photographs: a file on disk becomes facts and pixels. Imports neither torch nor scikit-learn."""
+"""A file on disk goes in, facts and pixels come out. Imports neither torch nor scikit-learn."""
 
-from .exif import normalise_exif, read_exif
-from .faces import Face
-from .records import FaceCrop, PhotoRecord, face_crop, open_photo, read_photos
+import lazy_loader
 
-__all__ = [
-    "Face",
-    "FaceCrop",
-    "PhotoRecord",
-    "face_crop",
-    "normalise_exif",
-    "open_photo",
-    "read_exif",
-    "read_photos",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

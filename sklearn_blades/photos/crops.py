@@ -11,8 +11,8 @@ import numpy as np
 from joblib import Parallel, delayed
 from PIL import Image
 
-from .._cache import file_identity, key_of
 from ..errors import PhotoError
+from ..storage.cache import file_identity, key_of
 from .faces import Face, look_up
 from .records import FaceCrop, PhotoRecord, face_crop
 

@@ -7,7 +7,7 @@ import re
 
 import exifread
 
-from ._files import open_header
+from .files import open_header
 
 NUMERIC_TAGS = (
     "ApertureValue",

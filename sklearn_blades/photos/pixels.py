@@ -5,8 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
-from ._files import open_header
 from .exif import orientation
+from .files import open_header
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -11,7 +11,6 @@ from joblib import Parallel, delayed
 from PIL import Image
 
 from ..errors import NoFaceError, PhotoError
-from ._files import name_of
 from .exif import CATEGORICAL_TAGS, NUMERIC_TAGS, normalise_exif, read_exif
 from .faces import (
     SEARCH_SIDE,
@@ -24,6 +23,7 @@ from .faces import (
     square,
     whole,
 )
+from .files import name_of
 from .pixels import harmonised, header, open_photo, resized
 
 __all__ = ["FaceCrop", "PhotoRecord", "face_crop", "open_photo", "read_photos"]

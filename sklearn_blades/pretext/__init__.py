@@ -1,26 +1,5 @@
-"""What is learned from photographs, and how: losses, tasks, towers, the bi-level step."""
+"""The paper: what is learned from photographs, and how its weights are."""
 
-from .bilevel import hypergradient
-from .losses import fidelity, focal_fidelity, multilabel_fidelity, ranking_fidelity
-from .tasks import (
-    CategoricalTag,
-    Manipulated,
-    ManipulatedRegions,
-    OrdinalTag,
-    TaskSet,
-    default_tasks,
-)
+import lazy_loader
 
-__all__ = [
-    "CategoricalTag",
-    "Manipulated",
-    "ManipulatedRegions",
-    "OrdinalTag",
-    "TaskSet",
-    "default_tasks",
-    "fidelity",
-    "focal_fidelity",
-    "hypergradient",
-    "multilabel_fidelity",
-    "ranking_fidelity",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

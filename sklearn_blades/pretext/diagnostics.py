@@ -3,8 +3,8 @@
 import torch
 from sklearn.metrics import roc_auc_score
 
-from .._device import autocast
-from .views import view_loader
+from ..ground.device import autocast
+from .training.views import view_loader
 
 
 def score_tasks(embedding, dataset, *, device="cpu", precision="float32", batch_size=96):

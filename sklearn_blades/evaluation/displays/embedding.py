@@ -4,7 +4,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import column_or_1d
 
-from ._drawing import COLOURS, MARKERS, new_axes
+from .drawing import COLOURS, MARKERS, new_axes
 
 
 class EmbeddingDisplay:

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.metrics import auc, roc_curve
 
-from ._drawing import GREY, MARKERS, THRESHOLD, new_axes, style
-from ._responses import flagged, respond, scores_by_generator
+from .drawing import GREY, MARKERS, THRESHOLD, new_axes, style
+from .responses import flagged, respond, scores_by_generator
 
 
 class RocByGeneratorDisplay:

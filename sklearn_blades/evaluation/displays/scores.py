@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ._drawing import DIRECTION, GREY, THRESHOLD, new_axes
-from ._responses import PHOTOGRAPHS, flagged, respond, scores_by_generator
+from .drawing import DIRECTION, GREY, THRESHOLD, new_axes
+from .responses import PHOTOGRAPHS, flagged, respond, scores_by_generator
 
 _FLAGGED, _PASSED = "#D55E00", "#56B4E9"
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._drawing import COLOURS, GREY, label_line_ends, new_axes, style
+from .drawing import COLOURS, GREY, label_line_ends, new_axes, style
 
 _WIDE = 5  # largest weight over smallest, beyond which they are drawn on a logarithmic scale
 LEVEL = "level"

@@ -1,0 +1,24 @@
+from . import datasets as datasets
+from . import errors as errors
+from . import evaluation as evaluation
+from . import persistence as persistence
+from . import photos as photos
+from . import pretext as pretext
+from .estimators import BladesBinary as BladesBinary
+from .estimators import BladesEncoder as BladesEncoder
+from .estimators import BladesOneClass as BladesOneClass
+from .estimators import make_detector as make_detector
+
+__version__: str
+__all__ = [
+    "BladesBinary",
+    "BladesEncoder",
+    "BladesOneClass",
+    "datasets",
+    "errors",
+    "evaluation",
+    "make_detector",
+    "persistence",
+    "photos",
+    "pretext",
+]

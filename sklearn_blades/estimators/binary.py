@@ -1,0 +1,291 @@
+"""The binary head: photographs against AI-generated faces, on frozen features."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_consistent_length, check_random_state, compute_class_weight
+from sklearn.utils.validation import check_is_fitted
+
+from ..ground.device import resolve_device
+from ..ground.rows import check_features, holdout, two_classes
+from ..ground.sklearn_private import Interval, StrOptions, _fit_context
+from ..heads.density import least_likely
+from ..heads.perceptron import logit_margin, make_net, net_from_state, net_state, seeded, stop_early
+
+
+class BladesBinary(ClassifierMixin, BaseEstimator):
+    """Tell photographs from AI-generated faces after seeing both.
+
+    A two-layer perceptron (ReLU) on standardised features, trained with AdamW; the encoder that
+    made the features stays as it is. It knows the generators it was shown; for others see
+    `BladesOneClass`.
+
+    Parameters
+    ----------
+    hidden_size : int or None, default=None
+        Hidden units. None: twice the number of features, 32 at least.
+    lr : float > 0, default=1e-3
+        AdamW's learning rate.
+    weight_decay : float >= 0, default=1e-4
+        AdamW's decoupled weight decay.
+    max_epochs : int, default=50
+    batch_size : int, default=256
+    early_stopping : bool, default=False
+        Hold rows out, stop after 10 epochs without a lower loss on them, keep the best epoch.
+    validation_fraction : float in (0, 1), default=0.1
+        Share of the rows (of the groups, with ``groups``) held out by ``early_stopping``.
+    pseudo_outlier_fraction : float in [0, 1), default=0.0
+        Share of the training photographs, rounded up, that are trained as AI-generated instead:
+        those least likely under mixtures fitted on the other training photographs (five folds,
+        the automatic mixture of `BladesOneClass`). They pull the boundary in around the rest.
+        Photographs are the rows with label 1; `fit` refuses other labels unless this is 0.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each label's rows in the loss. Their mean over the training rows is scaled to 1,
+        so that only ratios matter.
+    device : str, default="auto"
+        ``"auto"`` (CUDA where present), ``"cpu"``, ``"cuda"``, ``"cuda:1"``. Used while fitting
+        and predicting; between calls the weights are on the CPU.
+    random_state : int, RandomState or None, default=None
+        Fixes the result bit for bit on one machine's CPU; torch's global generators are left as
+        they were.
+    verbose : int, default=0
+        1 prints a line an epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        The labels, sorted. With {0, 1}, {-1, 1} and {False, True} the second is the photograph.
+    net_ : skorch.NeuralNetClassifier
+        The perceptron, on standardised features; ``net_.history`` has the losses.
+    scaler_ : StandardScaler
+        Unit-norm features vary by about 1/sqrt(d) a column, too little for AdamW's steps.
+    n_iter_ : int
+        Epochs run.
+    n_features_in_ : int
+
+    References
+    ----------
+    METHOD 6 (arXiv 2507.22824).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.r_[rng.normal(size=(100, 8)), rng.normal(loc=3, size=(100, 8))]
+    >>> y = np.repeat(["generated", "photograph"], 100)
+    >>> head = BladesBinary(random_state=0).fit(X, y)
+    >>> head.predict(X[[0, 150]])
+    array(['generated', 'photograph'], dtype='<U10')
+    """
+
+    _parameter_constraints: dict = {
+        "hidden_size": [Interval(Integral, 1, None, closed="left"), None],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "pseudo_outlier_fraction": [Interval(Real, 0, 1, closed="left")],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        hidden_size=None,
+        *,
+        lr=1e-3,
+        weight_decay=1e-4,
+        max_epochs=50,
+        batch_size=256,
+        early_stopping=False,
+        validation_fraction=0.1,
+        pseudo_outlier_fraction=0.0,
+        class_weight=None,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_size = hidden_size
+        self.lr = lr
+        self.weight_decay = weight_decay
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.pseudo_outlier_fraction = pseudo_outlier_fraction
+        self.class_weight = class_weight
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, *, groups=None):
+        """Train the perceptron.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Features, as `BladesEncoder.transform` gives them.
+        y : array-like of shape (n_samples,)
+            Two labels of any kind.
+        groups : array-like of shape (n_samples,), default=None
+            Person or source of every row, kept on one side of the split of ``early_stopping``;
+            of no consequence without it.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a row is not finite, ``y`` holds one label or more than two, or too few rows of a
+            label are left to train on.
+        """
+        device = resolve_device(self.device)
+        X = check_features(self, X, reset=True)
+        check_consistent_length(X, y, groups)
+        self.classes_, target = two_classes(y)
+        random_state = check_random_state(self.random_state)
+        train, held = self._split(target, groups, random_state)
+        goal = target[train]
+        if self.pseudo_outlier_fraction:
+            goal = self._with_pseudo_outliers(X[train], goal, random_state)
+
+        self.scaler_ = StandardScaler().fit(X[train])
+        Z = self._standardise(X)
+        settings = stop_early(Z[held], target[held], self.verbose) if len(held) else {}
+        net = make_net(
+            X.shape[1],
+            self.hidden_size or max(2 * X.shape[1], 32),
+            self._loss_weights(goal),
+            lr=self.lr,
+            optimizer__weight_decay=self.weight_decay,
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            device=str(device),
+            verbose=int(self.verbose),
+            **settings,
+        )
+        with seeded(random_state.randint(2**31 - 1)):
+            net.fit(Z[train], goal)
+        self.net_ = net_from_state(net_state(net))  # neither device nor optimizer stays behind
+        self.n_iter_ = len(self.net_.history)
+        return self
+
+    def _split(self, target, groups, random_state):
+        if not self.early_stopping:
+            return np.arange(len(target)), np.arange(0)
+        try:
+            train, held = holdout(
+                len(target),
+                self.validation_fraction,
+                random_state,
+                groups=groups,
+                stratify=target,
+            )
+        except ValueError as error:
+            raise ValueError(
+                f"early_stopping cannot hold out validation_fraction={self.validation_fraction} "
+                f"of these {len(target)} rows: {error}"
+            ) from error
+        if len(np.unique(target[train])) < 2:
+            raise ValueError(
+                "The groups left to train on hold 1 class only; give the classes more groups, "
+                "a smaller validation_fraction, or early_stopping=False."
+            )
+        return train, held
+
+    def _with_pseudo_outliers(self, X, target, random_state):
+        if 1 not in self.classes_.tolist():
+            raise ValueError(
+                "pseudo_outlier_fraction needs to know the photographs: label them 1 (the "
+                f"labels are {self.classes_.tolist()}), or leave the fraction at 0."
+            )
+        photograph = self.classes_.tolist().index(1)
+        rows = np.flatnonzero(target == photograph)
+        if len(rows) < 3:
+            raise ValueError(f"pseudo_outlier_fraction needs 3 photographs, got {len(rows)}.")
+        target = target.copy()
+        outliers = least_likely(X[rows], self.pseudo_outlier_fraction, random_state)
+        target[rows[outliers]] = 1 - photograph
+        return target
+
+    def _loss_weights(self, target):
+        weights = compute_class_weight(
+            self.class_weight, classes=self.classes_, y=self.classes_[target]
+        )
+        return weights / weights[target].mean()
+
+    def _standardise(self, X):
+        return self.scaler_.transform(X).astype(np.float32)
+
+    def decision_function(self, X):
+        """Log-odds of ``classes_[1]``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float32
+            Unbounded; higher = more photographic where ``classes_[1]`` is the photograph, as in
+            {0, 1} and {-1, 1}.
+        """
+        check_is_fitted(self)
+        X = self._standardise(check_features(self, X))
+        return logit_margin(self.net_.module_, X, resolve_device(self.device))
+
+    def predict_proba(self, X):
+        """Probability of each label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2), float32
+            Columns in the order of ``classes_``; not calibrated.
+        """
+        log_odds = self.decision_function(X)
+        return np.column_stack([expit(-log_odds), expit(log_odds)])
+
+    def predict(self, X):
+        """The more likely label.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), of the labels' type
+        """
+        second = self.decision_function(X) > 0
+        return self.classes_[second.astype(int)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+    def __getstate__(self):
+        state = super().__getstate__().copy()
+        if "net_" in state:
+            state["net_"] = net_state(state["net_"])
+        return state
+
+    def __setstate__(self, state):
+        state = dict(state)
+        if "net_" in state:
+            state["net_"] = net_from_state(state["net_"])
+        super().__setstate__(state)

@@ -1,0 +1,538 @@
+"""BladesEncoder: photographs in, features of unit length out."""
+
+import copy
+import os
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from joblib import effective_n_jobs
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from ..ground.device import PRECISIONS, resolve_device, resolve_precision
+from ..ground.rows import photograph_rows
+from ..ground.sklearn_private import Interval, StrOptions, _fit_context, _VisualBlock
+from ..photos.crops import Crops, CropSettings
+from ..photos.records import photo_list, read_photos
+from ..pretext.diagnostics import read_tasks, score_tasks
+from ..pretext.tasks import TaskSet, default_tasks
+from ..pretext.training.pretrain import as_given, outcome, pretrain
+from ..pretext.training.progress import CallbackSupportMixin, EpochTasks
+from ..pretext.training.views import ViewDataset
+from ..storage.cache import CACHE_SIZE, cache_for, key_of
+from ..towers.embed import embed
+from ..towers.embedding import JointEmbedding
+
+# Parameters that say how to compute, not what: a checkpoint does not depend on them.
+_HOW = {"n_jobs", "verbose", "memory", "cache_size", "device", "checkpoint_dir", "random_state"}
+
+
+class BladesEncoder(
+    CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    """Learn features of photographic faces from camera metadata and face manipulations.
+
+    ``fit`` pretrains two towers on photographs alone, weighing the pretext tasks by how much each
+    helps to tell an untouched face from a manipulated one (METHOD 5). ``transform`` embeds faces.
+
+    Parameters
+    ----------
+    architecture : str, default="blades-tiny"
+        ``"blades-tiny"`` (96 px, 128 features, trains on a laptop), ``"blades-rn50"`` (the
+        paper's: 224 px, 768 features) or any architecture of open_clip.
+    pretrained : str, default=None
+        Weights to start from: a tag of open_clip for the architecture, or a local file (also the
+        authors' checkpoints, with ``"blades-rn50"``). Nothing is downloaded unless named here.
+        A file of `sklearn_blades.persistence.save` brings its image tower, preprocessing and,
+        with ``training=True``, text tower; as a parameter it survives `clone`. With
+        ``max_epochs=0`` faces are embedded as its encoder did, if they are found and cut alike:
+        ``face_locator``, ``face_margin`` and ``harmonise`` are this encoder's own.
+    tasks : {"default", "zou25"} or list of PretextTask, default="default"
+        ``"default"``: nine EXIF tags and two face tasks. ``"zou25"``: the predecessor as
+        published, four ordinal tags and coarse manipulation *with weights fixed at 1*, whatever
+        ``task_weighting`` says; for other weights pass ``default_tasks("zou25")``.
+    primary_task : str, default="manipulated"
+        The task whose loss on held-out photographs the weights serve.
+    task_weighting : {"bilevel", "bilevel-free", "equal"} or dict, default="bilevel"
+        Learned on the simplex; learned freely, as published; all 1; or fixed by task name.
+    primary_share : "auto" or float, default="auto"
+        Share of the total weight with which the primary task starts under ``"bilevel"``:
+        ``"auto"`` is an equal share for pretrained towers and two thirds from scratch; see
+        `sklearn_blades.pretext.rates`.
+    outer_fraction : float, default=0.1
+        Share of the photographs (of the groups, if given) held out for the weights.
+    outer_interval : int, default=1
+        Learn the weights at every so many steps.
+    paired_views : bool, default=True
+        Put an untouched and a manipulated view of each photograph into the same batch.
+    resampled_views : bool, default=True
+        Send untouched views through the same interpolation as manipulated ones. False only to
+        see the shortcut that this closes.
+    augment : bool, default=False
+        Send the views of training through random recompression, blur or scaling, both of a pair
+        alike, so that what is learned survives them
+        (`sklearn_blades.evaluation.robustness_curve` tells how far).
+    exif_fraction : float, default=0.25
+        Largest share of photographs with EXIF in a batch; it does not bind where all have EXIF.
+    face_locator : str, dict or callable, default="haar"
+        ``"haar"`` (needs the extra ``faces``), ``"whole"`` for face crops, ``"yunet:/path.onnx"``,
+        a ``{path: Face or box}`` table, or a callable from a PIL image to faces.
+    face_margin : float, default=1.3
+        Side of the crop over the face box.
+    image_size : int, default=None
+        Side of the image tower's input in pixels; by default that of the encoder in
+        ``pretrained``, else the architecture's own.
+    harmonise : int, default=None
+        JPEG quality, 1 to 100, at which every face is compressed once more when it has been
+        scaled, in ``fit`` and ``transform`` alike, so that how files were compressed before says
+        less (`sklearn_blades.evaluation.audit_confounds` tells what it says). Coarse earlier
+        compression still shows, and some of what generators leave behind goes too: measure with
+        and without. None: off.
+    photographic_label : default=1
+        The value of ``y`` that marks photographs.
+    max_epochs : int, default=20
+        0 takes the weights as they are: frozen CLIP features, say, or a random-init baseline.
+    batch_size : int, default=48
+        Views per training step.
+    lr, weight_lr : "auto" or float, default="auto"
+        Rates of the towers and of the task weights; see `sklearn_blades.pretext.rates`.
+    weight_decay : float, default=1e-3
+    freeze_text : bool, default=False
+        Keep the text tower as it is.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the towers; ``"auto"`` is float32. It is part of the model: a mixture fitted on
+        features of one precision does not hold for the other, so what `fit` used stays.
+    memory : str, default=None
+        Folder in which to keep crops and features, so that each photograph is embedded once
+        among all processes and sessions that name it. At most 10 GiB stay there: what was used
+        longest ago goes first. By default each process keeps them for itself: see ``cache_size``.
+        `clear_cache` empties either.
+    cache_size : float, default=100
+        MB of crops and features that a process keeps in memory, for all encoders with the same
+        ``memory`` (the last one asked for counts); results do not depend on it. A crop takes
+        28 kB at 96 px and 151 kB at 224 px. What falls out is read from ``memory``, or without it
+        from a temporary file of up to 10 GiB, which has no name and is gone with the process;
+        what has room in neither is decoded again. Where the system's temporary folder is kept in
+        memory or is small, set ``TMPDIR`` to one on a disk, or name ``memory``.
+    checkpoint_dir : str, default=None
+        Folder for a checkpoint after each epoch; an interrupted ``fit`` goes on from it.
+    on_error : {"raise", "nan"}, default="raise"
+        For photographs that cannot be used: raise, or leave them out of ``fit`` with a warning
+        and give NaN rows in ``transform``.
+    n_jobs : int, default=None
+        Threads for decoding and worker processes for training views. Results do not depend on it.
+        Workers that are not forked (Windows, macOS, Python 3.14) cut each face once more for
+        themselves, unless ``memory`` names a folder.
+    device : str, default="auto"
+        ``"cpu"``, ``"cuda"`` ...; resolved when used.
+    random_state : int, RandomState or None, default=None
+    verbose : int, default=0
+
+    Attributes
+    ----------
+    embedding_ : JointEmbedding
+        The fitted towers, on the CPU.
+    tasks_ : TaskSet
+        The tasks that these photographs could teach, with their vocabularies.
+    task_weights_ : dict of str to float
+    history_ : list of dict
+        Per epoch: ``losses`` and ``weights`` by task, ``outer_loss``, ``train_loss``, ``lr``.
+    n_iter_ : int
+        Epochs run.
+    lr_, weight_lr_ : float or None
+        The rates used; None without training.
+    n_features_out_ : int
+    precision_ : str
+    digest_ : str
+        Fingerprint of image tower and preprocessing; features are cached under it.
+    preprocessing_ : Preprocessing
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn_blades import BladesEncoder
+    >>> from sklearn_blades.datasets import make_photos
+    >>> paths = make_photos(8, tempfile.mkdtemp(), random_state=0)
+    >>> encoder = BladesEncoder(face_locator="whole", max_epochs=1, random_state=0)
+    >>> encoder.fit_transform(paths).shape
+    (8, 128)
+    """
+
+    _parameter_constraints = {
+        "architecture": [str],
+        "pretrained": [str, os.PathLike, None],
+        "tasks": [StrOptions({"default", "zou25"}), list, tuple],
+        "primary_task": [str],
+        "task_weighting": [StrOptions({"bilevel", "bilevel-free", "equal"}), dict],
+        "primary_share": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="neither")],
+        "outer_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "outer_interval": [Interval(Integral, 1, None, closed="left")],
+        "paired_views": ["boolean"],
+        "resampled_views": ["boolean"],
+        "augment": ["boolean"],
+        "exif_fraction": [Interval(Real, 0, 1, closed="right")],
+        "face_locator": [str, dict, callable],
+        "face_margin": [Interval(Real, 1, None, closed="left")],
+        "image_size": [Interval(Integral, 1, None, closed="left"), None],
+        "harmonise": [Interval(Integral, 1, 100, closed="both"), None],
+        "max_epochs": [Interval(Integral, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "lr": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "weight_lr": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "freeze_text": ["boolean"],
+        "precision": [StrOptions({"auto", *PRECISIONS})],
+        "memory": [str, os.PathLike, None],
+        "cache_size": [Interval(Real, 0, None, closed="left")],
+        "checkpoint_dir": [str, os.PathLike, None],
+        "on_error": [StrOptions({"raise", "nan"})],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        architecture="blades-tiny",
+        *,
+        pretrained=None,
+        tasks="default",
+        primary_task="manipulated",
+        task_weighting="bilevel",
+        primary_share="auto",
+        outer_fraction=0.1,
+        outer_interval=1,
+        paired_views=True,
+        resampled_views=True,
+        augment=False,
+        exif_fraction=0.25,
+        face_locator="haar",
+        face_margin=1.3,
+        image_size=None,
+        harmonise=None,
+        photographic_label=1,
+        max_epochs=20,
+        batch_size=48,
+        lr="auto",
+        weight_lr="auto",
+        weight_decay=1e-3,
+        freeze_text=False,
+        precision="auto",
+        memory=None,
+        cache_size=CACHE_SIZE,
+        checkpoint_dir=None,
+        on_error="raise",
+        n_jobs=None,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.architecture = architecture
+        self.pretrained = pretrained
+        self.tasks = tasks
+        self.primary_task = primary_task
+        self.task_weighting = task_weighting
+        self.primary_share = primary_share
+        self.outer_fraction = outer_fraction
+        self.outer_interval = outer_interval
+        self.paired_views = paired_views
+        self.resampled_views = resampled_views
+        self.augment = augment
+        self.exif_fraction = exif_fraction
+        self.face_locator = face_locator
+        self.face_margin = face_margin
+        self.image_size = image_size
+        self.harmonise = harmonise
+        self.photographic_label = photographic_label
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.weight_lr = weight_lr
+        self.weight_decay = weight_decay
+        self.freeze_text = freeze_text
+        self.precision = precision
+        self.memory = memory
+        self.cache_size = cache_size
+        self.checkpoint_dir = checkpoint_dir
+        self.on_error = on_error
+        self.n_jobs = n_jobs
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, *, groups=None):
+        """Learn from photographs.
+
+        Parameters
+        ----------
+        X : list, array or Series of paths, or of PhotoRecord
+            Files, not images in memory: EXIF is in the file.
+        y : array-like, default=None
+            Without it all rows are photographs; with it only rows equal to
+            ``photographic_label`` are used.
+        groups : array-like, default=None
+            Person or source of each row: one is on one side only of the outer split.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        PhotoError
+            For a photograph that cannot be used, unless ``on_error="nan"``.
+        ValueError
+            If there are too few photographs, or a parameter makes no sense.
+
+        Warns
+        -----
+        UserWarning
+            For tasks that these photographs cannot teach.
+        """
+        photos, groups = self._photographs(X, y, groups)
+        callbacks, finish = self._begin_task(X, y)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        device = resolve_device(self.device)
+        self.precision_ = resolve_precision(self.precision, device)
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            embedding = JointEmbedding(
+                self.architecture,
+                pretrained=self.pretrained,
+                image_size=self.image_size,
+                freeze_text=self.freeze_text,
+            )
+            self.preprocessing_ = embedding.preprocessing
+            result = self._pretrain(embedding, photos, groups, seed, device, callbacks)
+        vars(self).update(_attributes(result))
+        finish()
+        return self
+
+    def transform(self, X):
+        """Embed faces.
+
+        Parameters
+        ----------
+        X : list, array or Series of paths, PhotoRecord, PIL images or uint8 arrays (h, w, 3)
+
+        Returns
+        -------
+        ndarray of float32, shape (n_samples, n_features_out_)
+            Rows of unit length, in the order of ``X``; a row depends on its photograph alone.
+        """
+        check_is_fitted(self, "embedding_")
+        device = resolve_device(self.device)
+        return embed(
+            self._embedding_on(device),
+            self._crops(photo_list(X)),
+            digest=self.digest_,
+            device=device,
+            precision=self.precision_,
+            on_error=self.on_error,
+            n_jobs=self.n_jobs,
+        )
+
+    def clear_cache(self):
+        """Forget the crops and features of all encoders with the same ``memory``.
+
+        Results do not change: photographs are decoded and embedded again when they are needed.
+        What other processes keep in their own memory stays there until they end.
+        """
+        cache_for(self.memory, self.cache_size).clear()
+
+    def read_tasks(self, X):
+        """What the encoder itself answers to its tasks; photographs embedded before are not opened.
+
+        Parameters
+        ----------
+        X : list, array or Series of paths, PhotoRecord, PIL images or uint8 arrays (h, w, 3)
+
+        Returns
+        -------
+        dict of task name to dict of answer to ndarray of shape (n_samples,)
+            For an ordinal tag its ``"level"``, from 1 = low to 3 = high; for other tags and the
+            face tasks a probability per answer, not calibrated. NaN where `transform` gives NaN.
+        """
+        features = self.transform(X)
+        return read_tasks(self.embedding_, self.tasks_, features)
+
+    def score_tasks(self, X, *, random_state=0):
+        """How well the pretext tasks are solved on other photographs.
+
+        Parameters
+        ----------
+        X : list, array or Series of paths, or of PhotoRecord
+        random_state : int, default=0
+            Draws the manipulations.
+
+        Returns
+        -------
+        dict of task name to dict
+            See `sklearn_blades.pretext.diagnostics.score_tasks`.
+        """
+        check_is_fitted(self, "embedding_")
+        device = resolve_device(self.device)
+        records = read_photos(X, n_jobs=self.n_jobs)
+        exifs = [record.exif for record in records]
+        crops = self._crops(records)
+        views = ViewDataset(crops, exifs, self.tasks_, paired=True, seed=random_state)
+        embedding = self._embedding_on(device)
+        return score_tasks(embedding, views, device=device, precision=self.precision_)
+
+    def _photographs(self, X, y, groups):
+        """The rows to learn from, and their groups."""
+        photos = photo_list(X)
+        if groups is None:
+            groups = [_own_group(photo) for photo in photos]
+        groups = column_or_1d(np.asarray(groups, dtype=object).astype(str))
+        lengths = {"y": len(photos if y is None else y), "groups": len(groups)}
+        for name, length in lengths.items():
+            if length != len(photos):
+                raise ValueError(f"{name} has {length} rows, X has {len(photos)}.")
+        if not photos:
+            raise ValueError("X holds no photographs (0 sample(s)); a minimum of 1 is required.")
+        rows = np.flatnonzero(photograph_rows(y, self.photographic_label, len(photos)))
+        return [photos[row] for row in rows], groups[rows]
+
+    def _begin_task(self, X, y):
+        """Tell callbacks that fit begins; return what tells them of epochs, and of the end."""
+        task = self._init_callback_context(max_subtasks=self.max_epochs)
+        if task is None:
+            return [], lambda: None
+        y = np.full(len(X), self.photographic_label) if y is None else y
+        task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+
+        def so_far(net):
+            return _attributes(outcome(net, copy.deepcopy(net.module_)))
+
+        return (
+            [EpochTasks(self, task, X, y, so_far)],
+            lambda: task.call_on_fit_task_end(
+                estimator=self, X=X, y=y, reconstruction_attributes=lambda: vars(self)
+            ),
+        )
+
+    def _crops(self, photos):
+        preprocessing = self.preprocessing_
+        settings = CropSettings(
+            self.face_locator,
+            self.face_margin,
+            preprocessing.image_size,
+            preprocessing.antialias,
+            self.harmonise,
+        )
+        return Crops(photos, settings, cache_for(self.memory, self.cache_size))
+
+    def _pretrain(self, embedding, photos, groups, seed, device, callbacks):
+        named = isinstance(self.tasks, str)
+        tasks = TaskSet(default_tasks(self.tasks) if named else self.tasks)
+        weighting = "equal" if named and self.tasks == "zou25" else self.task_weighting
+        if self.max_epochs == 0:
+            return as_given(embedding, tasks, weighting)
+        if not embedding.has_text:
+            raise ValueError(
+                f"pretrained={str(self.pretrained)!r} was saved without its text tower, so it can "
+                "only be used as it is (max_epochs=0). To train it further, save it with "
+                "training=True."
+            )
+        crops = self._crops(photos)
+        rows = crops.usable(on_error=self.on_error, n_jobs=self.n_jobs)
+        crops, groups = crops.part(rows), groups[rows]
+        workers = effective_n_jobs(self.n_jobs)
+        return pretrain(
+            embedding,
+            crops,
+            [record.exif for record in read_photos(crops.photos, n_jobs=self.n_jobs)],
+            groups,
+            tasks,
+            primary=self.primary_task,
+            weighting=weighting,
+            outer_fraction=self.outer_fraction,
+            seed=seed,
+            paired=self.paired_views,
+            resampled=self.resampled_views,
+            augment=self.augment,
+            pretrained=self.pretrained is not None,
+            lr=self.lr,
+            weight_lr=self.weight_lr,
+            primary_share=self.primary_share,
+            optimizer__weight_decay=self.weight_decay,
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            exif_fraction=self.exif_fraction,
+            outer_interval=self.outer_interval,
+            precision=self.precision_,
+            n_workers=workers if workers > 1 else 0,
+            checkpoint_dir=self.checkpoint_dir,
+            fingerprint=self._fingerprint(crops.photos, groups, seed),
+            device=str(device),
+            callbacks=callbacks,
+            verbose=self.verbose,
+        )
+
+    def _fingerprint(self, photos, groups, seed):
+        # Functions go by name: their repr is an address, which another process does not have.
+        params = self.get_params(deep=False).items()
+        what = {k: getattr(v, "__qualname__", v) for k, v in params if k not in _HOW}
+        paths = [str(getattr(photo, "path", photo)) for photo in photos]
+        return key_of(sorted(what.items(), key=str), seed, paths, list(groups))
+
+    def _embedding_on(self, device):
+        """The towers on a device; the fitted ones stay on the CPU, the copy is never pickled."""
+        if device.type == "cpu":
+            return self.embedding_
+        if getattr(self, "_copy", (None,))[0] != (device, self.digest_):
+            self._copy = (device, self.digest_), copy.deepcopy(self.embedding_).to(device)
+        return self._copy[1]
+
+    def _sk_visual_block_(self):
+        """Show the learned weights under the name, where a notebook draws the estimator."""
+        caption = None
+        if hasattr(self, "task_weights_"):
+            ranked = sorted(self.task_weights_.items(), key=lambda item: item[1], reverse=True)
+            caption = "task weights: " + ", ".join(f"{name} {w:.2f}" for name, w in ranked)
+        name = type(self).__name__
+        return _VisualBlock(
+            "single", self, names=name, name_caption=caption, name_details=str(self)
+        )
+
+    def __getstate__(self):
+        return {k: v for k, v in super().__getstate__().items() if k != "_copy"}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []
+        tags.non_deterministic = False
+        return tags
+
+
+def _own_group(photo):
+    """A photograph without a group is its own, together with its duplicates and links."""
+    path = str(getattr(photo, "path", photo))
+    try:
+        return os.path.realpath(path)
+    except ValueError:  # no file has such a name; that is said where it is opened
+        return path
+
+
+def _attributes(result):
+    """What `BladesEncoder.fit` sets from a `Pretrained`."""
+    n_features = result.embedding.n_features
+    return {
+        "embedding_": result.embedding,
+        "tasks_": result.tasks,
+        "task_weights_": result.task_weights,
+        "history_": result.history,
+        "n_iter_": len(result.history),
+        "lr_": result.lr,
+        "weight_lr_": result.weight_lr,
+        "n_features_out_": n_features,
+        "_n_features_out": n_features,
+        "digest_": result.embedding.digest(),
+    }

@@ -1,0 +1,247 @@
+"""The paper's tables on any data: photographs against each generator's faces."""
+
+import os
+import warnings
+from functools import partial
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from ...errors import SmallSampleWarning
+from ..judge import verdicts
+from ..labels import AVERAGE, check_draws, check_rows, checked_predictions
+from ..statistics.intervals import Estimate, exact_interval, percentile_interval
+from .figures import FIGURES, figures, redrawn
+from .report import GeneratorReport, GeneratorRow
+
+FEWEST = 20  # rows, or groups, of a side; with fewer, resampled intervals are too narrow
+# Figures that are counted cases out of n: the side whose size n is.
+_COUNTED = {
+    "accuracy": "both",
+    "tnr": "photographs",
+    "fpr": "photographs",
+    "tpr": "generated",
+    "fnr": "generated",
+}
+
+
+def evaluate_by_generator(
+    detector,
+    paths,
+    y,
+    generator,
+    *,
+    groups=None,
+    photographic_label=1,
+    n_bootstrap=1000,
+    random_state=None,
+):
+    """Judge a fitted detector on photographs against each generator's faces.
+
+    "Positive" is AI-generated, as in the published tables: FPR is the share of photographs that
+    are flagged (false alarms), TPR the share of AI-generated faces that are (caught).
+
+    Parameters
+    ----------
+    detector : fitted estimator
+        A pipeline of `make_detector`, a head alone, or any classifier or outlier detector of
+        scikit-learn that has a score beside ``predict``.
+    paths : list, array or Series of paths or PhotoRecord; or matrix (n_samples, n_features)
+        What the detector takes; a pipeline's encoder sees each row once.
+    y : array-like of shape (n_samples,)
+        ``photographic_label`` = photograph, anything else = AI-generated. For a classifier in
+        the code that it was fitted with.
+    generator : array-like of shape (n_samples,)
+        Name of the generator of each AI-generated face; at photographs anything, None say.
+    groups : array-like of shape (n_samples,), default=None
+        Person or source of each row. Rows of one group are not independent: with ``groups``,
+        intervals are those of drawing the groups anew.
+    photographic_label : label, default=1
+    n_bootstrap : int, default=1000
+        Draws behind the intervals.
+    random_state : int, RandomState or None, default=None
+        Fixes the draws.
+
+    Returns
+    -------
+    GeneratorReport
+        One row a generator, and their average.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If lengths differ, a side is missing, an AI-generated face has no generator, a photograph
+        has the name of one, or the detector's answers cannot be understood.
+
+    Warns
+    -----
+    SmallSampleWarning
+        If an interval rests on fewer than 20 rows (groups, if given) of a side.
+
+    Notes
+    -----
+    Accuracy, rates and F-score are at the detector's own threshold, that of its ``predict``.
+
+    Without ``groups``, the 95 % intervals of accuracy, TNR, FPR, TPR and FNR are Clopper and
+    Pearson's; all others are percentiles of the draws. A rate of 0 or 1 does not vary from draw
+    to draw: with ``groups`` it gets Clopper and Pearson's interval for as many cases as there
+    are groups. What follows from two such rates gets what follows from their bounds. Where AUC or
+    AP is 0 or 1 its interval has no width: look at n.
+    The average's interval is over draws in which all generators meet the same photographs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_blades import BladesOneClass
+    >>> from sklearn_blades.evaluation import evaluate_by_generator
+    >>> rng = np.random.default_rng(0)
+    >>> head = BladesOneClass(random_state=0).fit(rng.normal(size=(300, 4)))
+    >>> X = np.r_[rng.normal(size=(40, 4)), rng.normal(size=(30, 4)) + 1, rng.normal(size=(30, 4))]
+    >>> y, generator = np.repeat([1, 0], [40, 60]), np.repeat(["", "easy", "hard"], [40, 30, 30])
+    >>> report = evaluate_by_generator(head, X, y, generator, random_state=0)
+    >>> report["easy"].auc.value > report["hard"].auc.value
+    True
+    """
+    if isinstance(paths, str | os.PathLike):
+        raise TypeError(f"{paths}: one photograph; a report takes a list of them.")
+    n = np.shape(paths)[0] if hasattr(paths, "shape") else len(paths)
+    check_rows(n, y, generator, groups, photographic_label)  # before the work
+    check_draws(n_bootstrap)
+    scores, flagged = verdicts(detector, paths, photographic_label)
+    return _report(
+        scores, flagged, y, generator, groups, photographic_label, n_bootstrap, random_state
+    )
+
+
+def report_by_generator(
+    scores,
+    flagged,
+    y,
+    generator,
+    *,
+    groups=None,
+    photographic_label=1,
+    n_bootstrap=1000,
+    random_state=None,
+):
+    """`evaluate_by_generator` for scores and verdicts that are there already.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_samples,), higher = more photographic
+    flagged : array-like of shape (n_samples,), bool
+        True = taken for AI-generated.
+    y, generator, groups, photographic_label, n_bootstrap, random_state
+        As there.
+
+    Returns
+    -------
+    GeneratorReport
+    """
+    return _report(
+        scores, flagged, y, generator, groups, photographic_label, n_bootstrap, random_state
+    )
+
+
+def _report(scores, flagged, y, generator, groups, photographic_label, n_bootstrap, random_state):
+    scores, flagged = checked_predictions(scores, flagged)
+    photographic, names, groups = check_rows(len(scores), y, generator, groups, photographic_label)
+    check_draws(n_bootstrap)
+    known = list(dict.fromkeys(names[~photographic].tolist()))
+    sets = np.zeros(len(scores), dtype=int)  # 0: the photographs
+    for number, name in enumerate(known, start=1):
+        sets[~photographic & (names == name)] = number
+    seed = check_random_state(random_state).randint(2**31 - 1)
+    units = np.arange(len(scores)) if groups is None else groups
+    draws = redrawn(sets, units, n_bootstrap, np.random.default_rng(seed))
+    measure = partial(_measure, scores, flagged, sets, known)
+    rows = _rows(measure, draws, sets, known, groups)
+    _warn_if_few(sets, units, known, groups is not None)
+    return GeneratorReport(tuple(rows[:-1]), rows[-1])
+
+
+def _measure(scores, flagged, sets, known, weights):
+    """Figures of every generator: {figure: (generators, draws)}."""
+    found = []
+    for number in range(1, len(known) + 1):
+        rows = np.flatnonzero((sets == 0) | (sets == number))
+        found.append(figures(scores[rows], flagged[rows], sets[rows] == 0, weights[:, rows]))
+    return {name: np.array([one[name] for one in found]) for name in FIGURES}
+
+
+def _rows(measure, draws, sets, known, groups):
+    """The rows, the average last."""
+    values = measure(np.ones((1, len(sets))))
+    parts = [measure(weights) for weights in draws]
+    drawn = {name: np.concatenate([part[name] for part in parts], axis=1) for name in FIGURES}
+    n_photographs, rows = int((sets == 0).sum()), []
+    for index, generator in enumerate(known):
+        estimates = {}
+        for name in FIGURES:
+            value = float(values[name][index, 0])
+            interval = _counted_interval(name, value, sets, index + 1, groups)
+            estimates[name] = Estimate(
+                value, *(interval or percentile_interval(drawn[name][index]))
+            )
+        n_generated = int((sets == index + 1).sum())
+        _widen(estimates, n_photographs, n_generated)
+        rows.append(GeneratorRow(generator, n_photographs, n_generated, **estimates))
+    average = {name: _average(name, rows, drawn[name].mean(axis=0)) for name in FIGURES}
+    return [*rows, GeneratorRow(AVERAGE, n_photographs, int((sets > 0).sum()), **average)]
+
+
+def _counted_interval(name, value, sets, number, groups):
+    """Clopper and Pearson's interval where it is the one to give, else None."""
+    sides = {"photographs": sets == 0, "generated": sets == number}
+    side = _COUNTED.get(name)
+    if side is None or (groups is not None and 0 < value < 1):
+        return None
+    rows = sides.get(side, sides["photographs"] | sides["generated"])
+    n = int(rows.sum()) if groups is None else len(np.unique(groups[rows]))
+    return exact_interval(round(value * n), n)
+
+
+def _widen(estimates, n_photographs, n_generated):
+    """Give figures that no draw changed, where nothing is flagged say, the bounds of the rates."""
+    bounds = zip(estimates["tnr"][1:], estimates["tpr"][1:], strict=True)
+    low, high = (_from_rates(tnr, tpr, n_photographs, n_generated) for tnr, tpr in bounds)
+    for name in low:
+        if estimates[name].low == estimates[name].high:
+            estimates[name] = Estimate(estimates[name].value, low[name], high[name])
+
+
+def _from_rates(tnr, tpr, n_photographs, n_generated):
+    """The figures that follow from the two rates; all rise with both."""
+    right = n_photographs * tnr + n_generated * tpr
+    flagged = n_photographs * (1 - tnr) + n_generated * tpr
+    return {
+        "accuracy": right / (n_photographs + n_generated),
+        "balanced_accuracy": (tnr + tpr) / 2,
+        "f_score": 2 * n_generated * tpr / (n_generated + flagged),
+    }
+
+
+def _average(name, rows, draws):
+    estimates = [getattr(row, name) for row in rows]
+    value = float(np.mean([one.value for one in estimates]))
+    low, high = percentile_interval(draws)
+    if name in ("tnr", "fpr") or low == high:
+        # The same photographs in every row; or no draw that differs. The bounds' means hold.
+        low, high = np.mean([one[1:] for one in estimates], axis=0).tolist()
+    return Estimate(value, low, high)
+
+
+def _warn_if_few(sets, units, known, grouped):
+    few = []
+    for number, name in enumerate(["photographs", *known]):
+        n = len(np.unique(units[sets == number]))
+        if n < FEWEST:
+            few.append(f"{name} ({n})")
+    if few:
+        kind = "groups" if grouped else "rows"
+        warnings.warn(
+            f"Fewer than {FEWEST} {kind} of {', '.join(few)}: resampled intervals are too narrow "
+            "and the figures say little. Judge on more.",
+            SmallSampleWarning,
+            stacklevel=4,  # the line that asked for the report
+        )

@@ -1,0 +1,133 @@
+"""The report of `robustness_curve`: rows, tables and a picture."""
+
+from dataclasses import dataclass, field
+
+from ..statistics.intervals import Estimate
+
+CLEAN = "none"
+MEASURES = {
+    "auc": "AUC",
+    "change": "change of AUC",
+    "false_alarms": "photographs flagged",
+    "detected": "generated faces flagged",
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A detector under one degradation.
+
+    Attributes
+    ----------
+    degradation : str
+        ``"none"`` for the pictures as they are.
+    severity : object
+        As it was named.
+    auc : Estimate
+        Area under the ROC curve, photographs above generated faces.
+    change : Estimate
+        Of the area, against the same pictures undegraded; below 0 = worse.
+    false_alarms : Estimate
+        Share of the photographs flagged at the detector's own threshold.
+    detected : Estimate
+        Share of the generated faces flagged at the same threshold.
+    lost_photographs, lost_generated : int
+        Pictures without a score, because the locator no longer found the face; the figures are
+        of the others.
+    """
+
+    degradation: str
+    severity: object
+    auc: Estimate
+    change: Estimate
+    false_alarms: Estimate
+    detected: Estimate
+    lost_photographs: int
+    lost_generated: int
+
+
+@dataclass(frozen=True)
+class RobustnessReport:
+    """What `robustness_curve` measured.
+
+    Attributes
+    ----------
+    rows : tuple of Measured
+        The pictures as they are first.
+    n_photographs, n_generated : int
+    target_fpr : float or None
+        The false-alarm rate that the detector promised.
+    scores : dict of (degradation, severity) to ndarray of shape (n,)
+        Higher = more photographic; NaN where the face was lost.
+    """
+
+    rows: tuple
+    n_photographs: int
+    n_generated: int
+    target_fpr: float | None
+    scores: dict = field(repr=False)
+
+    def to_dict(self):
+        """Plain data, ready for ``json.dumps``; NaN becomes None."""
+        return {
+            "n_photographs": self.n_photographs,
+            "n_generated": self.n_generated,
+            "target_fpr": self.target_fpr,
+            "rows": [
+                {k: None if v != v else v for k, v in row.items()}  # NaN alone is not itself
+                for row in map(_flat, self.rows)
+            ],
+        }
+
+    def to_frame(self):
+        """A pandas DataFrame, indexed by degradation and severity; ends of intervals apart."""
+        import pandas as pd
+
+        frame = pd.DataFrame([_flat(row) for row in self.rows])
+        return frame.set_index(["degradation", "severity"])
+
+    def to_markdown(self):
+        """A table with 95 % intervals."""
+        lines = [
+            "| degradation | severity | AUC | change | false alarms | detected | faces lost |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for row in self.rows:
+            figures = " | ".join(str(getattr(row, name)) for name in MEASURES)
+            lost = row.lost_photographs + row.lost_generated
+            lines.append(f"| {row.degradation} | {row.severity} | {figures} | {lost} |")
+        return "\n".join(lines)
+
+    def __str__(self):
+        promise = "" if self.target_fpr is None else f"; promised false alarms {self.target_fpr:g}"
+        return (
+            f"Robustness on {self.n_photographs} photographs and {self.n_generated} generated "
+            f"faces, both degraded alike{promise}\n\n{self.to_markdown()}"
+        )
+
+    def plot(self, measure="auc", *, ax=None):
+        """Draw a measure against severity.
+
+        Parameters
+        ----------
+        measure : {"auc", "change", "false_alarms", "detected"}
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        RobustnessDisplay
+        """
+        from .display import RobustnessDisplay
+
+        return RobustnessDisplay(self).plot(measure, ax=ax)
+
+
+def _flat(row):
+    """A `Measured` as a flat dict; the ends of an interval end in ``_low`` and ``_high``."""
+    flat = {"degradation": row.degradation, "severity": row.severity}
+    for name in MEASURES:
+        flat |= getattr(row, name).columns(name)
+    return flat | {
+        "lost_photographs": row.lost_photographs,
+        "lost_generated": row.lost_generated,
+    }

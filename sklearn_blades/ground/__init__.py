@@ -1,0 +1,1 @@
+"""What everything stands on: devices and precision, rows and splits, scikit-learn's privates."""

@@ -1,0 +1,1 @@
+"""Feature matrices in, verdicts out: densities, thresholds with a promise, a perceptron."""

@@ -1,0 +1,4 @@
+from .files import load as load
+from .files import save as save
+
+__all__ = ["load", "save"]

@@ -1,0 +1,243 @@
+"""Save a detector into one file without pickle, and load it; loading runs nothing of the file.
+
+A ``.blades`` file is a zip of two members: ``blades.json``, the tree of objects with their
+parameters and fitted attributes, and ``tensors.safetensors``, their arrays. A class is looked up
+by name in one list; nothing else can come out of a file:
+
+- `BladesEncoder`, `BladesOneClass`, `BladesBinary`, with the tasks of `sklearn_blades.pretext`;
+- `Pipeline`, `FrozenEstimator`, `StandardScaler`, `Normalizer`, `PCA`, `GaussianMixture`,
+  `LogisticRegression`, `CalibratedClassifierCV`, `TunedThresholdClassifierCV` and
+  `FixedThresholdClassifier` of scikit-learn.
+
+What belongs to a machine and not to a model stays behind: ``memory``, ``cache_size``,
+``checkpoint_dir`` and ``n_jobs`` are at their defaults after loading, and a CUDA ``device`` is
+``"auto"``.
+"""
+
+import inspect
+import platform
+import types
+import warnings
+from functools import partial
+
+import numpy as np
+import sklearn
+import torch
+from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.model_selection import TunedThresholdClassifierCV
+from sklearn.utils.validation import check_is_fitted
+
+import sklearn_blades
+
+from ..storage.archive import damaged, read_container, write_container
+from ..storage.plain_data import from_tree, spell, to_tree
+from ..towers.embedding import JointEmbedding, from_saved
+from ..towers.weights import checked_towers
+from .known_types import ESTIMATORS, RECORDS, check
+
+__all__ = ["load", "save"]
+
+_CLASSES = {cls.__name__: cls for cls in (JointEmbedding, *ESTIMATORS, *RECORDS)}
+_PRIVATE = {"_n_features_out", "_sklearn_output_config"}  # which answers depend on
+_OF_THE_MACHINE = {"memory", "cache_size", "checkpoint_dir", "n_jobs"}
+_GENERATORS = (np.random.RandomState, np.random.Generator)
+
+
+def save(detector, path, *, training=False):
+    """Save a fitted detector, or a part of one, into one file without pickle.
+
+    Parameters
+    ----------
+    detector : estimator
+        Fitted: a pipeline of `make_detector`, an encoder or a head alone, or scikit-learn's
+        estimators of the list above around or between them.
+    path : str or Path
+        The file, such as ``"model.blades"``; one that is there is replaced as a whole.
+    training : bool, default=False
+        Keep the text towers. Without them a file is smaller, and what is loaded answers alike
+        (`BladesEncoder.score_tasks` too), but cannot be trained further.
+
+    Raises
+    ------
+    TypeError
+        If a part is not among what a file can hold: which, where it is, and what to do.
+    ValueError
+        If a part makes no sense, such as weights that are NaN, or if ``training=True`` and the
+        text tower is gone already.
+    OSError
+        If ``path`` is a folder, or lies in one that is not there.
+    NotFittedError
+        If the detector is not fitted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from sklearn_blades import BladesOneClass
+    >>> from sklearn_blades.persistence import load, save
+    >>> X = np.random.default_rng(0).normal(size=(200, 4))
+    >>> head = BladesOneClass(random_state=0).fit(X)
+    >>> path = Path(tempfile.mkdtemp()) / "head.blades"
+    >>> save(head, path)
+    >>> bool((load(path).score_samples(X) == head.score_samples(X)).all())
+    True
+    """
+    check_is_fitted(detector)
+    tree, arrays = to_tree(detector, partial(_describe, training=training))
+    content = {"versions": _versions(), "training": training, "object": tree}
+    write_container(path, content, arrays)
+
+
+def load(path):
+    """Load what `save` saved.
+
+    Parameters
+    ----------
+    path : str or Path
+        Of any origin: nothing in the file is run. What it answers is another matter.
+
+    Returns
+    -------
+    estimator
+        Fitted, on the CPU.
+
+    Raises
+    ------
+    ValueError
+        Naming the file, if it is of a newer format, damaged, or made to deceive.
+    OSError
+        If it cannot be opened.
+
+    Warns
+    -----
+    InconsistentVersionWarning
+        If another version of scikit-learn saved it.
+    """
+    content, arrays = read_container(path)
+    try:
+        version = content["versions"]["scikit-learn"]
+        detector = from_tree(
+            content["object"], arrays, partial(_build, strict=version == sklearn.__version__)
+        )
+        if type(detector) not in ESTIMATORS:
+            raise ValueError(f"a {type(detector).__name__} is no estimator.")
+        if arrays:
+            raise ValueError(f"nothing refers to its tensor {min(arrays)!r}.")
+    except Exception as error:  # as in `read_container`
+        raise damaged(path, error) from error
+    if version != sklearn.__version__:
+        warning = InconsistentVersionWarning(
+            estimator_name=type(detector).__name__,
+            current_sklearn_version=sklearn.__version__,
+            original_sklearn_version=version,
+        )
+        warnings.warn(warning, stacklevel=2)
+    return detector
+
+
+def _versions():
+    return {
+        "sklearn_blades": sklearn_blades.__version__,
+        "scikit-learn": sklearn.__version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+# Taking apart --------------------------------------------------------------------------------
+
+
+def _describe(value, place, *, training):
+    """Name and parts of an object, for `to_tree`."""
+    kind = type(value)
+    if kind is JointEmbedding:
+        if training and not value.has_text:
+            raise ValueError(
+                "training=True needs the text tower, and this encoder was loaded from a file "
+                "without it; leave training=True out, or save the encoder that was trained."
+            )
+        parts = checked_towers(**value.saved(text=training)._asdict())._asdict()
+    elif kind in RECORDS:
+        parts = {name: getattr(value, name) for name in RECORDS[kind]}
+    elif kind in ESTIMATORS:
+        check(value)
+        parts = _estimator_parts(value, place)
+    else:
+        raise TypeError(_no_place(value, place))
+    return kind.__name__, parts
+
+
+def _estimator_parts(estimator, place):
+    params = estimator.get_params(deep=False)
+    in_fitted = any(str(part).endswith("_") for part in place)
+    parts = {}
+    for name, value in estimator.__getstate__().items():
+        if name in _OF_THE_MACHINE or not (name in params or _is_fitted_name(estimator, name)):
+            continue
+        if name == "device" and str(value).startswith("cuda"):
+            value = "auto"
+        if name == "random_state" and in_fitted and isinstance(value, _GENERATORS):
+            value = None  # it has served: fit passes its own on to the estimators that it makes
+        parts[name] = value
+    return parts
+
+
+def _is_fitted_name(estimator, name):
+    """Whether scikit-learn's convention calls it fitted; methods and properties never are."""
+    public = name.endswith("_") and not name.startswith("_")
+    return (public or name in _PRIVATE) and not hasattr(type(estimator), name)
+
+
+def _no_place(value, place):
+    what = f"{spell(place) or 'detector'} is a {type(value).__name__}, which no .blades file holds"
+    if isinstance(value, _GENERATORS):
+        return f"{what}. Set it to a number: set_params(random_state=0)."
+    if isinstance(value, types.FunctionType | types.BuiltinFunctionType | types.MethodType):
+        return (
+            f"{what}, because it is code. Set it to a name to save, such as face_locator='whole', "
+            "and to your function again after loading; or use joblib.dump."
+        )
+    names = ", ".join(sorted(cls.__name__ for cls in ESTIMATORS if cls.__name__[0] != "_"))
+    return (
+        f"{what}. It holds plain data, the tasks of sklearn_blades.pretext, and {names}. If only "
+        "fit needs it, set it to plain data with set_params; or use joblib.dump."
+    )
+
+
+# Putting together ----------------------------------------------------------------------------
+
+
+def _build(name, parts, *, strict):
+    """The object of a name and parts, for `from_tree`: the only way from a name to a class."""
+    if name not in _CLASSES:
+        raise ValueError(f"{name!r} is no class that a file can hold.")
+    cls = _CLASSES[name]
+    if cls is JointEmbedding:
+        return from_saved(checked_towers(**parts))
+    if cls in RECORDS:
+        return cls(**parts)
+    estimator = cls.__new__(cls)
+    estimator.__setstate__(_state(estimator, parts, strict))
+    check(estimator)
+    if cls is TunedThresholdClassifierCV and hasattr(estimator, "estimator_"):
+        estimator._curve_scorer = estimator._get_curve_scorer()  # predict asks it for the label
+    return estimator
+
+
+def _state(estimator, parts, strict):
+    cls = type(estimator)
+    ours = not cls.__module__.startswith("sklearn.")
+    params = inspect.signature(cls).parameters
+    state = {name: param.default for name, param in params.items()}
+    for name, value in parts.items():
+        if (name in params and name not in _OF_THE_MACHINE) or _is_fitted_name(estimator, name):
+            state[name] = value
+        elif strict or ours:  # another version of scikit-learn may have had it
+            raise ValueError(f"{cls.__name__} has no {name!r}.")
+    lacking = [name for name, value in state.items() if value is inspect.Parameter.empty]
+    if lacking:
+        raise ValueError(f"{cls.__name__} lacks {lacking[0]!r}.")
+    # `load` compares the versions once for the whole file.
+    return state if ours else {**state, "_sklearn_version": sklearn.__version__}

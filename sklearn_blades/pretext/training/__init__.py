@@ -1,0 +1,1 @@
+"""Photographs and a plan go in, trained towers and task weights come out."""

@@ -1,0 +1,260 @@
+"""The loop that learns: AdamW on the towers inside, Adam on the task weights outside."""
+
+import json
+from pathlib import Path
+
+import torch
+from skorch import NeuralNet
+from torch.func import functional_call
+from torch.optim.lr_scheduler import LambdaLR
+
+from ...ground.device import autocast
+from ..bilevel import TaskWeights, hypergradient
+from ..rates import rate_factor
+from .views import view_loader
+
+CHECKPOINT = "last.pt"
+
+
+class BilevelNet(NeuralNet):
+    """Pretrain a `JointEmbedding` on several tasks while learning their weights (METHOD 5).
+
+    ``module_`` is the embedding and ``criterion_`` the `TaskWeights`; ``fit`` takes a
+    `ViewDataset`. A skorch callback that sets ``stop_`` ends the training after its epoch.
+
+    Parameters
+    ----------
+    module : JointEmbedding
+    tasks : TaskSet
+    primary : str
+        The task whose loss on the outer photographs the weights serve.
+    weighting : str or dict
+        See `TaskWeights`.
+    outer : ViewDataset, optional
+        Photographs held out from the inner problem; needed where weights are learned.
+    outer_interval : int, default=1
+        Learn the weights at every so many steps.
+    weight_lr : float
+        Adam's rate on the task weights.
+    warmup : float
+        Share of the steps in which AdamW's rate rises; see `rate_factor`.
+    exif_fraction : float
+        See `PhotoBatches`.
+    precision : {"float32", "bfloat16"}
+    n_workers : int
+    checkpoint_dir : str, optional
+        Save here after each epoch, and go on from here where an earlier run was cut off.
+    fingerprint : str, optional
+        Names the run, so that another run's checkpoint is refused.
+    """
+
+    def __init__(
+        self,
+        module,
+        *,
+        tasks,
+        primary,
+        weighting="bilevel",
+        outer=None,
+        outer_interval=1,
+        weight_lr=3e-4,
+        warmup=0.0,
+        exif_fraction=0.25,
+        precision="float32",
+        n_workers=0,
+        checkpoint_dir=None,
+        fingerprint=None,
+        **kwargs,
+    ):
+        self.tasks, self.primary, self.weighting = tasks, primary, weighting
+        self.outer, self.outer_interval, self.weight_lr = outer, outer_interval, weight_lr
+        self.warmup, self.exif_fraction = warmup, exif_fraction
+        self.precision, self.n_workers = precision, n_workers
+        self.checkpoint_dir, self.fingerprint = checkpoint_dir, fingerprint
+        super().__init__(
+            module,
+            criterion=TaskWeights,
+            criterion__names=tasks.names,
+            criterion__weighting=weighting,
+            optimizer=torch.optim.AdamW,
+            optimizer__fused=True,
+            train_split=None,
+            callbacks__print_log=None,
+            callbacks__train_loss=None,
+            **kwargs,
+        )
+
+    # What skorch asks for -------------------------------------------------------------------
+
+    def initialize_optimizer(self, *args, **kwargs):
+        trainable = [(n, p) for n, p in self.module_.named_parameters() if p.requires_grad]
+        args, kwargs = self.get_params_for_optimizer("optimizer", trainable)
+        self.optimizer_ = self.optimizer(*args, **kwargs)
+        if self.criterion_.learned:
+            self.weight_optimizer_ = torch.optim.Adam(
+                self.criterion_.parameters(), lr=self.weight_lr, fused=True
+            )
+        return self
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        # skorch ends a run quietly at Ctrl-C; half-trained towers must not pass for fitted ones.
+        self.notify("on_train_begin", X=X, y=y)
+        self.fit_loop(X, y)
+        self.notify("on_train_end", X=X, y=y)
+        return self
+
+    def get_iterator(self, dataset, training=False):
+        return view_loader(
+            dataset,
+            batch_size=self.batch_size,
+            exif_fraction=self.exif_fraction,
+            n_workers=self.n_workers,
+            pin_memory=torch.device(self.device).type == "cuda",
+        )
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        loader = self.get_iterator(X, training=True)
+        n_steps = max(1, self.max_epochs * len(loader))
+        self.schedule_ = LambdaLR(
+            self.optimizer_, lambda step: rate_factor(step, n_steps, warmup=self.warmup)
+        )
+        self._resume()
+        self.outer_loader_ = self.get_iterator(self.outer) if self.criterion_.learned else None
+        self.stop_ = False
+        for epoch in range(len(self.history), self.max_epochs):
+            self.notify("on_epoch_begin", dataset_train=X, dataset_valid=None)
+            loader.batch_sampler.epoch = epoch
+            self._begin_records(epoch)
+            self.run_single_epoch(loader, training=True, prefix="train", step_fn=self.train_step)
+            self.notify("on_epoch_end", dataset_train=X, dataset_valid=None)
+            self._save()
+            if self.stop_:
+                break
+        return self
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        # skorch's reads the loss of every batch into its history: an accelerator would wait at
+        # each, and the history of a long run would outgrow its towers.
+        for batch in iterator:
+            step_fn(batch, **fit_params)
+
+    def train_step(self, batch, **fit_params):
+        pixels, targets = self._on_device(batch)
+        self._set_training(True)
+        self.optimizer_.zero_grad()
+        with autocast(self.device, self.precision):
+            logits = self.module_(pixels)
+        losses = self.tasks.losses(logits.float(), targets)
+        loss = self.criterion_(losses)
+        loss.backward()
+        outer_loss = torch.full_like(loss.detach(), float("nan"))
+        if self.criterion_.learned and self.schedule_.last_epoch % self.outer_interval == 0:
+            outer_loss = self._learn_weights(pixels, targets, losses.detach())
+        self.records_.append((loss.detach(), losses.detach(), outer_loss))
+        self.optimizer_.step()
+        self.schedule_.step()
+        return {"loss": loss, "y_pred": losses}
+
+    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+        super().on_epoch_end(net, dataset_train, dataset_valid, **kwargs)
+        loss, losses, outer_losses = map(torch.stack, zip(*self.records_, strict=True))
+        weights = self.criterion_.values.detach().tolist()
+        self.history.record("train_loss", loss.mean().item())
+        self.history.record("losses", _named(self.tasks, losses.mean(0).tolist()))
+        self.history.record("weights", _named(self.tasks, weights))
+        self.history.record("outer_loss", outer_losses.nanmean().item())
+        self.history.record("lr", self.schedule_.get_last_lr()[0])
+        if self.verbose:
+            row = self.history[-1]
+            print(
+                f"epoch {row['epoch']:3d}/{self.max_epochs}  outer loss {row['outer_loss']:.4f}  "
+                + "  ".join(f"{name} {value:.3f}" for name, value in row["losses"].items())
+            )
+
+    # One step -------------------------------------------------------------------------------
+
+    def _learn_weights(self, pixels, targets, losses):
+        """One step of Adam on lambda; the inner pass is the training step's own."""
+        # Parameters that no task uses have no gradient: they stand still, ahead and after.
+        named = {n: p for n, p in self.module_.named_parameters() if p.grad is not None}
+
+        def logits_at(params, *inputs):
+            # Each call has its own copy of the buffers: BatchNorm must not count a look ahead. And
+            # float32 whatever the precision: a difference quotient would drown in bfloat16.
+            buffers = {name: value.clone() for name, value in self.module_.named_buffers()}
+            return functional_call(self.module_, {**params, **buffers}, inputs)
+
+        outer_pixels, outer_targets = self._on_device(next(self.outer_batches_))
+        # The outer loss is one task's: the prompts of the others need not be read for it.
+        primary, columns = self.tasks[self.primary], self.tasks.slices[self.primary]
+        outer_target = outer_targets[self.primary]
+        lr = self.optimizer_.param_groups[0]["lr"]
+        result = hypergradient(
+            lambda params: self.tasks.losses(logits_at(params, pixels), targets),
+            lambda params: primary.loss(logits_at(params, outer_pixels, columns), outer_target),
+            named,
+            self.criterion_.values,
+            lr=lr,
+            inner_step=(losses, {name: p.grad for name, p in named.items()}),
+        )
+        self.weight_optimizer_.zero_grad()
+        # The common factor lr would only push Adam's input towards its epsilon (METHOD 5).
+        self.criterion_.values.backward(result.weights / lr)
+        self.weight_optimizer_.step()
+        return result.outer_loss
+
+    def _on_device(self, batch):
+        pixels, targets = batch
+        # From pinned memory, while the accelerator still computes.
+        move = {"device": self.device, "non_blocking": True}
+        return pixels.to(**move), {name: value.to(**move) for name, value in targets.items()}
+
+    def _begin_records(self, epoch):
+        self.records_ = []
+        if self.outer_loader_ is not None:
+            self.outer_batches_ = _endless(self.outer_loader_, first_epoch=epoch << 16)
+
+    # Checkpoints ----------------------------------------------------------------------------
+
+    def _state(self):
+        parts = ["module_", "criterion_", "optimizer_", "schedule_"]
+        parts += ["weight_optimizer_"] if self.criterion_.learned else []
+        return {part: getattr(self, part) for part in parts}
+
+    def _save(self):
+        if self.checkpoint_dir is None:
+            return
+        folder = Path(self.checkpoint_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        states = {part: owner.state_dict() for part, owner in self._state().items()}
+        content = {
+            "states": states,
+            "history": json.dumps(list(self.history), default=float),
+            "run": self.fingerprint,
+        }
+        torch.save(content, folder / f"{CHECKPOINT}.part")
+        (folder / f"{CHECKPOINT}.part").replace(folder / CHECKPOINT)
+
+    def _resume(self):
+        path = Path(self.checkpoint_dir or "") / CHECKPOINT
+        if self.checkpoint_dir is None or not path.is_file():
+            return
+        content = torch.load(path, map_location=self.device, weights_only=True)
+        if content["run"] != self.fingerprint:
+            raise ValueError(
+                f"{path} belongs to a run with other photographs or parameters; delete it or "
+                "give another checkpoint_dir."
+            )
+        for part, owner in self._state().items():
+            owner.load_state_dict(content["states"][part])
+        self.history.extend(json.loads(content["history"]))
+
+
+def _named(tasks, values):
+    return dict(zip(tasks.names, values, strict=True))
+
+
+def _endless(loader, first_epoch):
+    loader.batch_sampler.epoch = first_epoch
+    while True:
+        yield from loader

@@ -1,0 +1,1 @@
+"""Image and text towers, where weights come from; pixels and sentences in, features out."""

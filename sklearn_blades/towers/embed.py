@@ -1,0 +1,148 @@
+"""Pixels become features, each photograph once, and the next ones are decoded meanwhile."""
+
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+import torch
+from joblib import effective_n_jobs, parallel_config
+
+from ..errors import PhotoError
+from ..ground.device import autocast
+from ..storage.cache import ArrayCache, key_of
+
+BATCH = 256
+"""Photographs embedded together, at most."""
+
+BATCH_BYTES = {"cpu": 8 << 20, "cuda": 256 << 20}
+"""Float32 pixels of a batch, at most. (A CPU gains nothing from more; a GPU starves with less.)"""
+
+AHEAD = 2
+"""Batches that are decoded, or being decoded, while one is embedded."""
+
+
+def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jobs=None):
+    """Features of photographs.
+
+    Threads decode the next batches while the towers run on the current one; pixels of no more
+    than ``AHEAD + 1`` batches are in memory.
+
+    Parameters
+    ----------
+    embedding : JointEmbedding
+        On ``device``.
+    crops : Crops
+    digest : str
+        ``embedding.digest()``; with precision and crop it names a feature in ``crops.cache``.
+    on_error : {"raise", "nan"}
+    n_jobs : int, optional
+        Decoding threads.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_photos, n_features)
+        Rows of unit length; NaN rows where a photograph cannot be used and ``on_error="nan"``.
+    """
+    features = np.full((len(crops), embedding.n_features), np.nan, dtype=np.float32)
+    named, unnamed, failed = _rows_by_key(crops, digest, precision)
+    _raise_first(failed, on_error)
+    rows = named | unnamed
+    batch = batch_size(crops.settings.image_size, device)
+
+    def make(started):
+        pixels = {}
+        for key, crop_of in started.items():
+            crop = crop_of()
+            if isinstance(crop, PhotoError):
+                failed.update(dict.fromkeys(rows[key], crop))
+                _raise_first(failed, on_error)
+            else:
+                pixels[key] = crop.pixels
+        if not pixels:
+            return {}
+        made = _embedded(embedding, np.stack([*pixels.values()]), device, precision)
+        return {key: row.copy() for key, row in zip(pixels, made, strict=True)}
+
+    with parallel_config("threading"):  # else joblib answers for processes
+        n_threads = effective_n_jobs(n_jobs)
+    with _decoder(crops, n_threads, alone=len(rows) <= batch) as begin:
+        plan = {
+            "start": lambda keys: {key: begin(rows[key][0]) for key in keys},
+            "ahead": AHEAD,
+            "batch": batch,
+        }
+        found = crops.cache.fill(list(named), make, **plan)
+        found |= ArrayCache(max_bytes=0, max_disk_bytes=0).fill(list(unnamed), make, **plan)
+    for key, feature in found.items():
+        features[rows[key]] = feature
+    if failed:
+        warnings.warn(
+            f"{len(failed)} of {len(crops)} photographs cannot be used; their rows are NaN. "
+            f"First: {failed[min(failed)]}",
+            stacklevel=3,
+        )
+    return features
+
+
+def batch_size(image_size, device):
+    """Photographs to embed together: fewer of the large ones, more on a GPU."""
+    bound = BATCH_BYTES["cpu" if torch.device(device).type == "cpu" else "cuda"]
+    return max(1, min(BATCH, bound // (image_size**2 * 3 * 4)))
+
+
+@contextmanager
+def _decoder(crops, n_threads, *, alone):
+    """Yield what begins to decode a photograph and returns a callable that waits for the crop.
+
+    One batch alone on one thread has nothing to overlap with: it is decoded where it is asked for.
+    """
+    if alone and n_threads == 1:
+        yield lambda row: partial(crops.attempt, row)
+        return
+    pool = ThreadPoolExecutor(n_threads)
+    try:
+        yield lambda row: pool.submit(crops.attempt, row).result
+    finally:
+        # After an error or Ctrl-C what has begun ends, and the rest never begins.
+        pool.shutdown(cancel_futures=True)
+
+
+def _rows_by_key(crops, digest, precision):
+    """Rows of each photograph by its feature's key; of those not to be cached; errors by row."""
+    named, unnamed, failed = {}, {}, {}
+    for row in range(len(crops)):
+        try:
+            name = crops.key(row)
+        except PhotoError as error:
+            failed[row] = error
+            continue
+        if name is None:
+            unnamed[f"row {row}"] = [row]
+        else:
+            named.setdefault(key_of(digest, precision, name), []).append(row)
+    return named, unnamed, failed
+
+
+def _raise_first(failed, on_error):
+    if failed and on_error == "raise":
+        raise failed[min(failed)]
+
+
+def _embedded(embedding, pixels, device, precision):
+    """Features of a batch; where a GPU has no room for it, of its halves."""
+    try:
+        return _forward(embedding, pixels, device, precision)
+    except torch.cuda.OutOfMemoryError:
+        if len(pixels) == 1:
+            raise
+    # Outside of the handler: the error holds on to the tensors that were in the way.
+    torch.cuda.empty_cache()
+    halves = np.array_split(pixels, 2)
+    return np.concatenate([_embedded(embedding, half, device, precision) for half in halves])
+
+
+def _forward(embedding, pixels, device, precision):
+    with torch.inference_mode(), autocast(device, precision):
+        return embedding.encode_image(torch.from_numpy(pixels).to(device)).float().cpu().numpy()

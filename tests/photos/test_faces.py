@@ -1,0 +1,179 @@
+"""Faces: fractions, the square crop, the locators and what they say when they cannot work."""
+
+import pickle
+import sys
+import threading
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sklearn_blades.photos.faces import (
+    Face,
+    as_face,
+    crop,
+    locator,
+    look_up,
+    square,
+    whole,
+    yunet_faces,
+)
+from tests.drawn import portrait
+
+
+def test_a_face_holds_plain_tuples_and_sorts_its_eyes():
+    face = Face(np.array([0.1, 0.2, 0.5, 0.6]), [(0.4, 0.3), (0.2, 0.3)], [0.3, 0.5])
+    assert face == Face((0.1, 0.2, 0.5, 0.6), ((0.2, 0.3), (0.4, 0.3)), (0.3, 0.5))
+    assert type(face.box[0]) is float
+    assert hash(face) == hash(pickle.loads(pickle.dumps(face)))
+    with pytest.raises(AttributeError):
+        face.box = (0, 0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("box", "words"),
+    [
+        ((100, 50, 300, 250), "looks like pixels"),
+        ((0.5, 0.2, 0.4, 0.6), "positive area"),
+        ((0.1, 0.2, float("nan"), 0.6), "finite"),
+    ],
+)
+def test_a_wrong_box_is_refused_in_words(box, words):
+    with pytest.raises(ValueError, match=words):
+        Face.from_box(box)
+
+
+def test_the_canonical_layout_follows_its_box():
+    face = Face.from_box((0.2, 0.4, 0.6, 1.0))
+    unit = Face.from_box((0, 0, 1, 1))
+    assert face.moved((0.2, 0.4, 0.6, 1.0)).eyes == pytest.approx(np.array(unit.eyes))
+    assert unit.eyes[0][0] < unit.mouth[0] < unit.eyes[1][0]
+    assert unit.eyes[0][1] < unit.mouth[1]
+    assert face.area == pytest.approx(0.24)
+
+
+def test_whole_is_a_central_box():
+    assert whole(1.6).box == pytest.approx((0.1875, 0.1875, 0.8125, 0.8125))
+    assert whole(1).box == (0, 0, 1, 1)
+    for wrong in (0.9, float("inf"), "1.3", None):
+        with pytest.raises(ValueError, match="face_margin"):
+            whole(wrong)
+
+
+def test_a_crop_is_a_square_around_the_face():
+    image = Image.new("RGB", (400, 200))
+    image.putpixel((200, 100), (255, 0, 0))
+    face = Face((0.45, 0.4, 0.55, 0.6), ((0.48, 0.45), (0.52, 0.45)), (0.5, 0.5))
+    part, inside = crop(image, face, 1.5)
+    assert part.size == (60, 60)  # 1.5 x 40 px
+    assert part.getpixel((30, 30)) == (255, 0, 0)
+    assert inside.mouth == pytest.approx((0.5, 0.5))
+    assert inside.box == pytest.approx((1 / 6, 1 / 6, 5 / 6, 5 / 6))
+    assert inside.eyes[1] == pytest.approx((0.5 + 0.02 * 400 / 60, 0.5 - 0.05 * 200 / 60))
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ((0.0, 0.0, 0.25, 0.5), (0, 0, 150, 150)),  # shifted from the corner
+        ((0.75, 0.5, 1.0, 1.0), (250, 50, 400, 200)),
+        ((0.1, 0.0, 0.9, 1.0), (100, 0, 300, 200)),  # capped by the shorter side
+        ((-0.2, -0.2, 0.05, 0.3), (0, 0, 150, 150)),  # reaches over the edge
+        ((0.5, 0.5, 0.5001, 0.5001), (200, 100, 201, 101)),  # less than a pixel
+    ],
+)
+def test_the_square_stays_inside(box, expected):
+    assert square((400, 200), Face.from_box(box), 1.5) == expected
+
+
+def test_boxes_and_faces_are_both_faces():
+    face = Face.from_box((0.1, 0.1, 0.5, 0.5))
+    assert as_face(face) is face
+    assert as_face((0.1, 0.1, 0.5, 0.5)) == face
+    assert locator(lambda image: [(0.1, 0.1, 0.5, 0.5), face])(None) == [face, face]
+
+
+def test_a_table_matches_keys_as_written_and_by_real_path(tmp_path, monkeypatch):
+    face = Face.from_box((0.1, 0.1, 0.5, 0.5))
+    monkeypatch.chdir(tmp_path)
+    Path("a.jpg").touch()
+    Path("link.jpg").symlink_to("a.jpg")
+    for key in ("a.jpg", Path("a.jpg"), str(tmp_path / "a.jpg"), "./a.jpg"):
+        for path in ("a.jpg", Path("a.jpg"), tmp_path / "a.jpg", "link.jpg"):
+            assert look_up({"z.jpg": (0, 0, 1, 1), key: (0.1, 0.1, 0.5, 0.5)}, path) == face
+    assert look_up({"a.jpg": face}, "b.jpg") is None
+    assert look_up({"a.jpg": face}, np.zeros((8, 8, 3))) is None  # an array has no path
+
+
+def test_haar_finds_the_drawn_face():
+    pytest.importorskip("cv2")
+    (found,) = locator("haar")(portrait())
+    assert found.box == pytest.approx((0.25, 0.2, 0.75, 0.7), abs=0.08)
+    assert locator("haar")(Image.new("RGB", (300, 300), "gray")) == []
+    (small,) = locator("haar")(portrait(2400, 2400, (0.4, 0.4, 0.6, 0.6)))
+    assert small.box == pytest.approx((0.4, 0.4, 0.6, 0.6), abs=0.04)
+
+
+def test_no_two_threads_have_one_cascade_and_the_next_takes_it_over(monkeypatch):
+    cv2 = pytest.importorskip("cv2")
+    image, found = portrait(), {}
+
+    def work(number):
+        found[number] = [locator("haar")(image) for _ in range(3)]
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert all(each == found[0] and len(each[0]) == 1 for each in found.values())
+
+    monkeypatch.setattr(cv2, "CascadeClassifier", None)  # no thread makes another
+    found.clear()
+    late = threading.Thread(target=work, args=(5,))
+    late.start()
+    late.join()
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("name", ["haar", "yunet:{}"])
+def test_without_opencv_the_error_says_what_to_type(name, monkeypatch, tmp_path):
+    model = tmp_path / "model.onnx"
+    model.touch()
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(ImportError, match=r"sklearn-blades\[faces\].*face_locator=\"whole\""):
+        locator(name.format(model))
+
+
+def test_an_opencv_without_cascades_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", types.SimpleNamespace(__version__="5.0.0"))
+    with pytest.raises(ImportError, match=r"5\.0\.0 has no CascadeClassifier.*whole"):
+        locator("haar")
+
+
+def test_yunet_wants_a_model_file(tmp_path):
+    pytest.importorskip("cv2")
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.onnx"):
+        locator(f"yunet:{tmp_path}/nowhere.onnx")
+    (tmp_path / "text.onnx").write_text("not a network")
+    find = locator(f"yunet:{tmp_path}/text.onnx")
+    with pytest.raises(ValueError, match=r"text\.onnx: OpenCV cannot read it"):
+        find(Image.new("RGB", (64, 64)))
+
+
+def test_yunets_rows_become_faces():
+    row = [20, 10, 100, 120, 90, 50, 50, 52, 70, 80, 85, 100, 55, 104, 0.9]
+    (face,) = yunet_faces(np.array([row], dtype=np.float32), (200, 400))
+    assert face.box == pytest.approx((0.1, 0.025, 0.6, 0.325))
+    assert np.array(face.eyes) == pytest.approx(np.array([[0.25, 0.13], [0.45, 0.125]]))
+    assert face.mouth == pytest.approx((0.35, 0.255))
+    assert yunet_faces(None, (200, 400)) == []
+
+
+@pytest.mark.parametrize("wrong", ["hare", "whole", "yunet", {"a.jpg": (0, 0, 1, 1)}, None, 3])
+def test_an_unknown_locator_is_refused_with_the_choice(wrong):
+    with pytest.raises(ValueError, match="use 'haar', 'whole', 'yunet:"):
+        locator(wrong)

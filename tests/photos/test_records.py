@@ -1,0 +1,251 @@
+"""Records and face crops: every container in, one row a photograph, one face a crop."""
+
+import copy
+import pickle
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from joblib import Parallel, delayed
+from PIL import Image
+
+from sklearn_blades.errors import NoFaceError, PhotoError
+from sklearn_blades.photos import Face, PhotoRecord, read_photos
+from sklearn_blades.photos.faces import whole
+from sklearn_blades.photos.records import face_crop
+from tests.drawn import block, portrait
+
+BOX = (0.25, 0.2, 0.75, 0.7)
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """Three JPEGs with EXIF."""
+    names = [tmp_path / f"{letter}.jpg" for letter in "abc"]
+    for name in names:
+        portrait(200, 160).save(name, exif=block())
+    return names
+
+
+def saved(folder, name, image, **options):
+    path = folder / name
+    image.save(path, **options)
+    return path
+
+
+def test_a_record_is_a_row(paths):
+    record = PhotoRecord(paths[0], {"FNumber": 2.8}, Face.from_box(BOX))
+    assert record.path == str(paths[0])
+    assert isinstance(record.exif, Mapping)
+    with pytest.raises(TypeError):
+        record.exif["FNumber"] = 1.0
+    with pytest.raises(AttributeError):
+        record.path = "b.jpg"
+    for twin in (pickle.loads(pickle.dumps(record)), copy.deepcopy(record), copy.copy(record)):
+        assert twin == record
+        assert hash(twin) == hash(record)
+    rows = np.array([record, record, PhotoRecord("b.jpg")], dtype=object)
+    assert rows.shape == (3,)
+    assert rows[rows == record].size == 2
+
+
+def test_a_record_keeps_its_own_facts():
+    facts = {"FNumber": 2.8}
+    record = PhotoRecord("a.jpg", facts)
+    facts["FNumber"] = 5.6
+    assert record.exif == {"FNumber": 2.8}
+
+
+def containers(paths):
+    pandas = pytest.importorskip("pandas")
+    names = [str(path) for path in paths]
+    yield from (paths, names, tuple(paths), iter(paths))
+    yield from (np.array(names), np.array(paths, dtype=object), np.array(names)[:, None])
+    yield from (pandas.Series(names, index=[7, 3, 5]), pandas.DataFrame({"path": names}))
+    yield from (read_photos(paths), np.array(read_photos(paths), dtype=object))
+
+
+def test_every_container_gives_the_same_rows(paths):
+    expected = read_photos(paths)
+    assert [Path(record.path) for record in expected] == paths
+    assert expected[0].exif["ISOSpeedRatings"] == 400
+    for container in containers(paths):
+        assert read_photos(container) == expected
+    assert read_photos(paths, n_jobs=2) == expected
+    assert read_photos([*paths, paths[0]])[-1] == expected[0]
+    assert read_photos([]) == []
+
+
+def test_one_photograph_must_stand_in_a_list(paths):
+    for one in (str(paths[0]), paths[0], PhotoRecord(paths[0]), Image.new("RGB", (8, 8))):
+        with pytest.raises(TypeError, match="wrap it in a list"):
+            read_photos(one)
+    with pytest.raises(ValueError, match="single column"):
+        read_photos(np.array([["a.jpg", "b.jpg"]]))
+    with pytest.raises(TypeError, match="a path or a PhotoRecord"):
+        read_photos([3])
+    with pytest.raises(ValueError, match="on_error='ignore'"):
+        read_photos(paths, on_error="ignore")
+
+
+def test_tables_complete_and_replace(paths, monkeypatch):
+    pandas = pytest.importorskip("pandas")
+    monkeypatch.chdir(paths[0].parent)
+    rows = {"b.jpg": {"ISOSpeedRatings": "800", "Make": "Canon", "Model": None, "label": 1}}
+    frame = pandas.DataFrame.from_dict(rows, orient="index")
+    for table in (rows, frame):
+        first, second, third = read_photos(paths, exif=table, faces={paths[2]: BOX})
+        assert first == read_photos(paths)[0]
+        assert second.exif["ISOSpeedRatings"] == 800
+        assert (second.exif["Make"], second.exif["Model"]) == ("canon", "d90")
+        assert second.exif["FNumber"] == first.exif["FNumber"]
+        assert third.face == Face.from_box(BOX)
+    face = Face.from_box((0.1, 0.1, 0.4, 0.4))
+    (record,) = read_photos([PhotoRecord(paths[2], {"FNumber": 2.0}, face)], exif=rows)
+    assert (record.exif, record.face) == ({"FNumber": 2.0}, face)  # the file is not read again
+
+
+def test_wrong_tables_are_refused_in_words(paths):
+    pandas = pytest.importorskip("pandas")
+    with pytest.raises(ValueError, match=r"none of the tags.*ISOSpeedRatings"):
+        read_photos(paths, exif={"a.jpg": {"iso": 100}})
+    with pytest.raises(TypeError, match="set_index"):
+        read_photos(paths, exif=pandas.DataFrame({"FNumber": [2.8]}))
+    with pytest.raises(TypeError, match="keyed by path"):
+        read_photos(paths, faces=[BOX])
+
+
+def test_skip_leaves_out_what_cannot_be_read_and_says_so_once(paths, tmp_path):
+    for number in range(4):
+        (tmp_path / f"bad{number}.jpg").write_text("text")
+    mixed = [paths[0], *(tmp_path / f"bad{number}.jpg" for number in range(4)), paths[1]]
+    with pytest.raises(PhotoError, match=r"bad0\.jpg"):
+        read_photos(mixed)
+    with pytest.warns(UserWarning, match=r"4 of 6 .*bad0\.jpg.*bad2\.jpg.*1 more") as caught:
+        records = read_photos(mixed, on_error="skip", n_jobs=2)
+    assert len(caught) == 1
+    assert [Path(record.path) for record in records] == paths[:2]
+
+
+def test_a_crop_holds_the_face(tmp_path):
+    pytest.importorskip("cv2")
+    path = saved(tmp_path, "a.jpg", portrait(700, 700), quality=92)
+    result = face_crop(path, face_margin=1.4, image_size=96)
+    assert result.pixels.shape == (96, 96, 3)
+    assert result.pixels.dtype == np.uint8
+    left, top, right, bottom = result.face.box
+    assert max(right - left, bottom - top) == pytest.approx(1 / 1.4, abs=0.01)
+    brightness = result.pixels.mean(axis=2)
+    for x, y in result.face.eyes:  # the drawn pupils are dark, the forehead is not
+        col, row = round(x * 96), round(y * 96)
+        assert brightness[row - 5 : row + 6, col - 5 : col + 6].min() < 90
+    assert brightness[round(result.face.eyes[0][1] * 96) - 18, 48] > 150
+
+
+def test_the_pixels_do_not_depend_on_who_named_the_face(tmp_path):
+    face = Face.from_box((0.45, 0.4, 0.6, 0.6))
+    path = saved(tmp_path, "a.jpg", portrait(1600, 1200), quality=92)
+    ways = [
+        face_crop(PhotoRecord(path, {}, face)),
+        face_crop(path, face_locator={path: face}),
+        face_crop(path, face_locator=lambda image: [Face.from_box((0, 0, 0.1, 0.1)), face]),
+        face_crop(path.read_bytes(), face_locator=lambda image: [face]),
+    ]
+    for way in ways:
+        assert np.array_equal(way.pixels, ways[0].pixels)
+        assert way.face == ways[0].face
+
+
+def test_whole_keeps_the_whole_image():
+    pixels = np.zeros((60, 120, 3), dtype=np.uint8)
+    pixels[:, 60:] = 200
+    result = face_crop(pixels, face_locator="whole", face_margin=1.6, image_size=32)
+    assert result.face == whole(1.6)
+    assert (result.pixels[:, :12] == 0).all()
+    assert (result.pixels[:, 20:] == 200).all()
+
+
+def test_arrays_images_and_files_agree(tmp_path):
+    image = portrait(240, 240)
+    path = saved(tmp_path, "a.png", image)
+    options = {"face_locator": "whole", "image_size": 64}
+    expected = face_crop(path, **options).pixels
+    for photo in (image, np.asarray(image), str(path), path.read_bytes(), PhotoRecord(path)):
+        assert np.array_equal(face_crop(photo, **options).pixels, expected)
+    gray = np.asarray(image.convert("L"))
+    assert np.ptp(face_crop(gray, **options).pixels.astype(int), axis=2).max() == 0
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros((8, 8, 3)), np.zeros((8, 8, 4), np.uint8), np.zeros(8, np.uint8)]
+)
+def test_wrong_arrays_are_refused_in_words(array):
+    with pytest.raises(ValueError, match="uint8 of shape"):
+        face_crop(array, face_locator="whole")
+
+
+def test_no_face_is_said_with_the_remedy(tmp_path):
+    pytest.importorskip("cv2")
+    path = saved(tmp_path, "wall.png", Image.new("RGB", (300, 300), "gray"))
+    with pytest.raises(NoFaceError, match=r"wall\.png: .*'haar' found no face.*'whole'"):
+        face_crop(path)
+    with pytest.raises(NoFaceError, match=r"wall\.png: has no row"):
+        face_crop(path, face_locator={"other.jpg": BOX})
+    with pytest.raises(ValueError, match="face_margin"):
+        face_crop(path, face_locator="whole", face_margin=0.5)
+
+
+def test_a_large_jpeg_is_decoded_small(tmp_path, monkeypatch):
+    import sklearn_blades.photos.records as records
+
+    path = saved(tmp_path, "a.jpg", Image.new("RGB", (4000, 3000)))
+    seen = []
+    real = records.open_photo
+
+    def spy(source, **options):
+        image = real(source, **options)
+        seen.append(image.size)
+        return image
+
+    monkeypatch.setattr(records, "open_photo", spy)
+    face_crop(path, face_locator=lambda image: [(0.3, 0.3, 0.6, 0.7)], image_size=224)
+    assert seen == [(2000, 1500), (1000, 750)]
+    seen.clear()
+    face_crop(path, face_locator="whole", image_size=224)
+    assert seen == [(500, 375)]
+    seen.clear()
+    face_crop(path, face_locator="whole", image_size=224, antialias=False)
+    assert seen == [(4000, 3000)]
+
+
+def test_a_png_is_decoded_once_for_locator_and_crop(tmp_path, monkeypatch):
+    from PIL.PngImagePlugin import PngImageFile
+
+    path = saved(tmp_path, "a.png", portrait(400, 300))
+    decoded = []
+    real = PngImageFile.load_end
+    monkeypatch.setattr(PngImageFile, "load_end", lambda self: (decoded.append(1), real(self)))
+    face_crop(path, face_locator=lambda image: [BOX])
+    assert decoded == [1]
+
+
+def test_threads_and_processes_give_the_same_crops(paths):
+    pytest.importorskip("cv2")
+    expected = [face_crop(path, image_size=48).pixels for path in paths]
+    found = {}
+
+    def work(number):
+        found[number] = face_crop(paths[number % 3], image_size=48).pixels
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(np.array_equal(found[number], expected[number % 3]) for number in range(6))
+    parallel = Parallel(n_jobs=2, prefer="threads")(
+        delayed(face_crop)(record, image_size=48) for record in read_photos(paths)
+    )
+    assert all(np.array_equal(a.pixels, b) for a, b in zip(parallel, expected, strict=True))

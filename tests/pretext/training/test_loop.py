@@ -1,0 +1,121 @@
+"""The loop of pretraining: what it asks of an accelerator."""
+
+import itertools
+import pickle
+
+import pytest
+import torch
+from torch.func import functional_call
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from sklearn_blades.photos import read_photos
+from sklearn_blades.photos.crops import Crops, CropSettings
+from sklearn_blades.pretext import TaskSet, default_tasks, hypergradient
+from sklearn_blades.pretext.training.loop import BilevelNet
+from sklearn_blades.pretext.training.views import ViewDataset
+from sklearn_blades.storage.cache import ArrayCache
+from sklearn_blades.towers.embedding import JointEmbedding
+
+WAITING = {"_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_select", "unique"}
+
+
+class Waits(TorchDispatchMode):
+    """Collects the operations for whose result a program on a GPU would have to wait."""
+
+    def __init__(self):
+        super().__init__()
+        self.met = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        indices = args[1] if name == "index" else ()
+        masks = any(i is not None and i.dtype == torch.bool for i in indices)
+        if name in WAITING or masks:
+            self.met.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.fixture(scope="module")
+def views(photos):
+    records = read_photos(photos[:12])
+    exifs = [record.exif for record in records]
+    tasks = TaskSet(default_tasks()).learn(exifs)
+    crops = Crops(records, CropSettings("whole", 1.6, 64), ArrayCache())
+    return ViewDataset(crops, exifs, tasks, paired=True, seed=0)
+
+
+def net_for(views, **params):
+    torch.manual_seed(0)
+    embedding = JointEmbedding("blades-tiny", views.tasks.prompts, image_size=64)
+    return BilevelNet(
+        embedding,
+        tasks=views.tasks,
+        primary="manipulated",
+        outer=views,
+        batch_size=8,
+        max_epochs=1,
+        lr=1e-3,
+        **params,
+    )
+
+
+@pytest.mark.parametrize("weighting", ["bilevel", "bilevel-free", "equal"])
+def test_no_step_waits_for_a_number(views, weighting):
+    net = net_for(views, weighting=weighting)
+    met = []
+
+    def watched(loader, **params):
+        batches = list(loader)  # loaders work on the CPU, and may wait
+        net.outer_batches_ = itertools.repeat(batches[0])
+        with Waits() as waits:
+            BilevelNet.run_single_epoch(net, batches, **params)
+        met.append((len(batches), waits.met))
+
+    net.run_single_epoch = watched
+    net.fit(views)
+    assert met == [(3, [])]
+
+
+def test_the_watch_sees_what_waits():
+    with Waits() as waits:
+        x = torch.arange(3.0)
+        x.sum().item()
+        x[x > 1]
+    assert waits.met[0] == "_local_scalar_dense"
+    assert "index" in waits.met
+
+
+def test_the_look_ahead_reads_few_prompts_and_gives_the_whole_hypergradient(views):
+    net = net_for(views, weighting="bilevel-free").initialize()
+    net.schedule_ = LambdaLR(net.optimizer_, lambda step: 1.0)
+    batches = list(net.get_iterator(views))
+    inner, outer = batches[0], batches[1]
+    net.outer_batches_, net.records_ = itertools.repeat(outer), []
+    twin, read, seen = pickle.loads(pickle.dumps(net.module_)).train(), [], []
+    net.module_.towers.text.register_forward_pre_hook(lambda _, args: read.append(len(args[0])))
+    net.criterion_.free.register_hook(seen.append)
+    net.train_step(inner)
+    n, n_primary = len(views.tasks.prompts), len(views.tasks["manipulated"].prompts)
+    assert read == [n, n_primary, n, n]
+
+    def losses(params, batch):
+        buffers = {name: value.clone() for name, value in twin.named_buffers()}
+        return views.tasks.losses(functional_call(twin, {**params, **buffers}, batch[:1]), batch[1])
+
+    index = views.tasks.names.index("manipulated")
+    whole = hypergradient(
+        lambda params: losses(params, inner),
+        lambda params: losses(params, outer)[index],
+        dict(twin.named_parameters()),
+        torch.ones(len(views.tasks)),
+        lr=1e-3,
+    )
+    torch.testing.assert_close(seen[0], whole.weights / 1e-3, rtol=0.02, atol=1e-4)
+
+
+def test_history_has_means_over_the_steps_and_no_batches(views):
+    net = net_for(views, weighting="equal").fit(views)
+    row = net.history[-1]
+    assert row["train_loss"] == pytest.approx(sum(row["losses"].values()), rel=1e-5)
+    assert not row["batches"]
