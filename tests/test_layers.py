@@ -40,8 +40,6 @@ LONGEST_FILE, LONGEST_FUNCTION = 350, 45
 LONG_FILES = {"estimators/encoder.py", "estimators/one_class.py"}
 LONG_FUNCTIONS = {
     "estimators/encoder.py:BladesEncoder.__init__",
-    "estimators/encoder.py:BladesEncoder._pretrain",
-    "pretext/training/pretrain.py:pretrain",
 }
 
 

@@ -4,29 +4,27 @@ import copy
 import os
 from numbers import Integral, Real
 
-import numpy as np
 import torch
-from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from ..ground.device import PRECISIONS, resolve_device, resolve_precision
-from ..ground.rows import photograph_rows
-from ..ground.sklearn_private import Interval, StrOptions, _fit_context, _VisualBlock
+from ..ground.sklearn_private import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    _fit_context,
+    _VisualBlock,
+)
 from ..photos.crops import Crops, CropSettings
 from ..photos.records import photo_list, read_photos
 from ..pretext.diagnostics import read_tasks, score_tasks
-from ..pretext.tasks import TaskSet, default_tasks
-from ..pretext.training.pretrain import as_given, outcome, pretrain
-from ..pretext.training.progress import CallbackSupportMixin, EpochTasks
+from ..pretext.training.targets import tabulate
 from ..pretext.training.views import ViewDataset
-from ..storage.cache import CACHE_SIZE, cache_for, key_of
+from ..storage.cache import CACHE_SIZE, cache_for
 from ..towers.embed import embed
 from ..towers.embedding import JointEmbedding
-
-# Parameters that say how to compute, not what: a checkpoint does not depend on them.
-_HOW = {"n_jobs", "verbose", "memory", "cache_size", "device", "checkpoint_dir", "random_state"}
+from .pretraining import attributes, begin_task, learn, photographs_of, run_of
 
 
 class BladesEncoder(
@@ -292,11 +290,11 @@ class BladesEncoder(
         UserWarning
             For tasks that these photographs cannot teach.
         """
-        photos, groups = self._photographs(X, y, groups)
-        callbacks, finish = self._begin_task(X, y)
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        photos, groups = photographs_of(X, y, groups, self.photographic_label)
         device = resolve_device(self.device)
-        self.precision_ = resolve_precision(self.precision, device)
+        precision = resolve_precision(self.precision, device)
+        callbacks, finish = begin_task(self, X, y, precision)
+        run, seed = run_of(self, photos, groups)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             embedding = JointEmbedding(
@@ -305,9 +303,11 @@ class BladesEncoder(
                 image_size=self.image_size,
                 freeze_text=self.freeze_text,
             )
-            self.preprocessing_ = embedding.preprocessing
-            result = self._pretrain(embedding, photos, groups, seed, device, callbacks)
-        vars(self).update(_attributes(result))
+            crops = self._crops(photos, embedding.preprocessing)
+            how = {"seed": seed, "precision": precision, "device": device}
+            result = learn(self, embedding, crops, groups, **how, run=run, callbacks=callbacks)
+        # All at once: a refit that fails leaves the fit before it whole.
+        vars(self).update(attributes(result, precision))
         finish()
         return self
 
@@ -327,7 +327,7 @@ class BladesEncoder(
         device = resolve_device(self.device)
         return embed(
             self._embedding_on(device),
-            self._crops(photo_list(X)),
+            self._crops(photo_list(X), self.preprocessing_),
             digest=self.digest_,
             device=device,
             precision=self.precision_,
@@ -376,47 +376,18 @@ class BladesEncoder(
         check_is_fitted(self, "embedding_")
         device = resolve_device(self.device)
         records = read_photos(X, n_jobs=self.n_jobs)
-        exifs = [record.exif for record in records]
-        crops = self._crops(records)
-        views = ViewDataset(crops, exifs, self.tasks_, paired=True, seed=random_state)
-        embedding = self._embedding_on(device)
-        return score_tasks(embedding, views, device=device, precision=self.precision_)
-
-    def _photographs(self, X, y, groups):
-        """The rows to learn from, and their groups."""
-        photos = photo_list(X)
-        if groups is None:
-            groups = [_own_group(photo) for photo in photos]
-        groups = column_or_1d(np.asarray(groups, dtype=object).astype(str))
-        lengths = {"y": len(photos if y is None else y), "groups": len(groups)}
-        for name, length in lengths.items():
-            if length != len(photos):
-                raise ValueError(f"{name} has {length} rows, X has {len(photos)}.")
-        if not photos:
-            raise ValueError("X holds no photographs (0 sample(s)); a minimum of 1 is required.")
-        rows = np.flatnonzero(photograph_rows(y, self.photographic_label, len(photos)))
-        return [photos[row] for row in rows], groups[rows]
-
-    def _begin_task(self, X, y):
-        """Tell callbacks that fit begins; return what tells them of epochs, and of the end."""
-        task = self._init_callback_context(max_subtasks=self.max_epochs)
-        if task is None:
-            return [], lambda: None
-        y = np.full(len(X), self.photographic_label) if y is None else y
-        task.call_on_fit_task_begin(estimator=self, X=X, y=y)
-
-        def so_far(net):
-            return _attributes(outcome(net, copy.deepcopy(net.module_)))
-
-        return (
-            [EpochTasks(self, task, X, y, so_far)],
-            lambda: task.call_on_fit_task_end(
-                estimator=self, X=X, y=y, reconstruction_attributes=lambda: vars(self)
-            ),
+        targets = tabulate(self.tasks_, [record.exif for record in records])
+        crops = self._crops(records, self.preprocessing_)
+        views = ViewDataset(crops, targets, seed=random_state)
+        return score_tasks(
+            self._embedding_on(device),
+            views,
+            self.tasks_,
+            device=device,
+            precision=self.precision_,
         )
 
-    def _crops(self, photos):
-        preprocessing = self.preprocessing_
+    def _crops(self, photos, preprocessing):
         settings = CropSettings(
             self.face_locator,
             self.face_margin,
@@ -425,60 +396,6 @@ class BladesEncoder(
             self.harmonise,
         )
         return Crops(photos, settings, cache_for(self.memory, self.cache_size))
-
-    def _pretrain(self, embedding, photos, groups, seed, device, callbacks):
-        named = isinstance(self.tasks, str)
-        tasks = TaskSet(default_tasks(self.tasks) if named else self.tasks)
-        weighting = "equal" if named and self.tasks == "zou25" else self.task_weighting
-        if self.max_epochs == 0:
-            return as_given(embedding, tasks, weighting)
-        if not embedding.has_text:
-            raise ValueError(
-                f"pretrained={str(self.pretrained)!r} was saved without its text tower, so it can "
-                "only be used as it is (max_epochs=0). To train it further, save it with "
-                "training=True."
-            )
-        crops = self._crops(photos)
-        rows = crops.usable(on_error=self.on_error, n_jobs=self.n_jobs)
-        crops, groups = crops.part(rows), groups[rows]
-        workers = effective_n_jobs(self.n_jobs)
-        return pretrain(
-            embedding,
-            crops,
-            [record.exif for record in read_photos(crops.photos, n_jobs=self.n_jobs)],
-            groups,
-            tasks,
-            primary=self.primary_task,
-            weighting=weighting,
-            outer_fraction=self.outer_fraction,
-            seed=seed,
-            paired=self.paired_views,
-            resampled=self.resampled_views,
-            augment=self.augment,
-            pretrained=self.pretrained is not None,
-            lr=self.lr,
-            weight_lr=self.weight_lr,
-            primary_share=self.primary_share,
-            optimizer__weight_decay=self.weight_decay,
-            max_epochs=self.max_epochs,
-            batch_size=self.batch_size,
-            exif_fraction=self.exif_fraction,
-            outer_interval=self.outer_interval,
-            precision=self.precision_,
-            n_workers=workers if workers > 1 else 0,
-            checkpoint_dir=self.checkpoint_dir,
-            fingerprint=self._fingerprint(crops.photos, groups, seed),
-            device=str(device),
-            callbacks=callbacks,
-            verbose=self.verbose,
-        )
-
-    def _fingerprint(self, photos, groups, seed):
-        # Functions go by name: their repr is an address, which another process does not have.
-        params = self.get_params(deep=False).items()
-        what = {k: getattr(v, "__qualname__", v) for k, v in params if k not in _HOW}
-        paths = [str(getattr(photo, "path", photo)) for photo in photos]
-        return key_of(sorted(what.items(), key=str), seed, paths, list(groups))
 
     def _embedding_on(self, device):
         """The towers on a device; the fitted ones stay on the CPU, the copy is never pickled."""
@@ -510,29 +427,3 @@ class BladesEncoder(
         tags.transformer_tags.preserves_dtype = []
         tags.non_deterministic = False
         return tags
-
-
-def _own_group(photo):
-    """A photograph without a group is its own, together with its duplicates and links."""
-    path = str(getattr(photo, "path", photo))
-    try:
-        return os.path.realpath(path)
-    except ValueError:  # no file has such a name; that is said where it is opened
-        return path
-
-
-def _attributes(result):
-    """What `BladesEncoder.fit` sets from a `Pretrained`."""
-    n_features = result.embedding.n_features
-    return {
-        "embedding_": result.embedding,
-        "tasks_": result.tasks,
-        "task_weights_": result.task_weights,
-        "history_": result.history,
-        "n_iter_": len(result.history),
-        "lr_": result.lr,
-        "weight_lr_": result.weight_lr,
-        "n_features_out_": n_features,
-        "_n_features_out": n_features,
-        "digest_": result.embedding.digest(),
-    }

@@ -1,6 +1,6 @@
 """Where the arithmetic runs, and how precisely."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -51,3 +51,45 @@ def autocast(device, precision):
     if precision == "float32":
         return nullcontext()
     return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
+
+
+def random_state(device):
+    """The states of torch's generators that a computation on ``device`` draws from."""
+    states = [torch.get_rng_state()]
+    if torch.device(device).type == "cuda":
+        states.append(torch.cuda.get_rng_state(device))
+    return states
+
+
+def set_random_state(states, device):
+    """Put back what `random_state` took."""
+    torch.set_rng_state(states[0].cpu())
+    if torch.device(device).type == "cuda":
+        torch.cuda.set_rng_state(states[1].cpu(), device)
+
+
+@contextmanager
+def replayed(states, device):
+    """Draw inside what was drawn from ``states`` on; outside nothing has been drawn."""
+    outside = random_state(device)
+    set_random_state(states, device)
+    try:
+        yield
+    finally:
+        set_random_state(outside, device)
+
+
+@contextmanager
+def full_precision(device):
+    """Multiply float32 in float32: an accelerator's TF32 keeps 10 bits, too few for differences."""
+    if torch.device(device).type != "cuda":
+        yield
+        return
+    products, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(products)
+        torch.backends.cudnn.allow_tf32 = convolutions

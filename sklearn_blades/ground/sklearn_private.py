@@ -10,6 +10,17 @@ try:
 except ImportError:  # before 1.7
     from sklearn.utils._estimator_html_repr import _VisualBlock
 
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Before scikit-learn 1.9 there is nobody to tell."""
+
+        def _init_callback_context(self, **kwargs):
+            return None
+
+
 CALIBRATORS = [
     getattr(calibration, name)
     for name in ("_SigmoidCalibration", "_TemperatureScaling")  # the second since 1.8
@@ -19,6 +30,7 @@ CALIBRATORS = [
 __all__ = [
     "CALIBRATORS",
     "CalibratedClassifier",
+    "CallbackSupportMixin",
     "HasMethods",
     "Interval",
     "Options",

@@ -4,10 +4,17 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from ..ground.device import autocast
+from .tasks import count_known
 from .training.views import view_loader
 
+AT_ONCE = 2048
+"""Views up to which a task's loss is taken over all of them at once."""
 
-def score_tasks(embedding, dataset, *, device="cpu", precision="float32", batch_size=96):
+PART = 512
+"""Views in each part of more than that."""
+
+
+def score_tasks(embedding, dataset, tasks, *, device="cpu", precision="float32", batch_size=96):
     """Loss of every task on views of photographs, beside the loss of knowing nothing.
 
     Parameters
@@ -15,13 +22,15 @@ def score_tasks(embedding, dataset, *, device="cpu", precision="float32", batch_
     embedding : JointEmbedding
         On ``device``.
     dataset : ViewDataset
+    tasks : TaskSet
+        Of its targets.
 
     Returns
     -------
     dict of task name to dict
-        ``"loss"``: on all views at once. ``"chance"``: the lowest loss that the same logits for
-        every view could reach. For tasks of two classes also ``"auc"``: of the second class,
-        0.5 = chance, 1 = perfect.
+        ``"loss"``: over all views; NaN where nothing is known. ``"chance"``: the lowest loss that
+        the same logits for every view could reach. For tasks of two classes also ``"auc"``: of
+        the second class, 0.5 = chance, 1 = perfect.
     """
     logits, targets = [], []
     embedding.eval()
@@ -32,7 +41,6 @@ def score_tasks(embedding, dataset, *, device="cpu", precision="float32", batch_
             targets.append(truth)
     logits = torch.cat(logits)
     targets = {name: torch.cat([part[name] for part in targets]) for name in targets[0]}
-    tasks = dataset.tasks
     return {
         task.name: _score(task, logits[:, tasks.slices[task.name]], targets[task.name])
         for task in tasks
@@ -73,22 +81,44 @@ def read_tasks(embedding, tasks, features):
 
 def chance_loss(task, target):
     """The lowest loss of a task over constant logits: what the class frequencies alone give."""
+    if hasattr(task, "chance"):
+        return task.chance(target)
     constant = torch.zeros(len(task.prompts), requires_grad=True)
     optimiser = torch.optim.LBFGS([constant], max_iter=100, line_search_fn="strong_wolfe")
 
     def loss():
+        return mean_loss(task, constant.expand(len(target), -1), target)
+
+    def step():
         optimiser.zero_grad()
-        value = task.loss(constant.expand(len(target), -1), target)
+        value = loss()
         value.backward()
         return value
 
-    optimiser.step(loss)
+    optimiser.step(step)
     with torch.no_grad():
-        return task.loss(constant.expand(len(target), -1), target).item()
+        return loss().item()
+
+
+def mean_loss(task, logits, target):
+    """A task's loss on any number of views; NaN where nothing is known.
+
+    A ranking compares all pairs, which is quadratic: of more than `AT_ONCE` views each is compared
+    with those of its part. The views come in random order, so the mean is of the same quantity.
+    """
+    parts = 1 if len(target) <= AT_ONCE else -(-len(target) // PART)
+    losses, counts = [], []
+    for some, truth in zip(logits.tensor_split(parts), target.tensor_split(parts), strict=True):
+        losses.append(task.loss(some, truth))
+        counts.append(count_known(task, truth))
+    counts = torch.stack(counts).to(losses[0].dtype)
+    return torch.stack(losses) @ (counts / counts.sum())
 
 
 def _score(task, logits, target):
-    score = {"loss": task.loss(logits, target).item(), "chance": chance_loss(task, target)}
+    if not count_known(task, target):
+        return {"loss": float("nan"), "chance": float("nan")}
+    score = {"loss": mean_loss(task, logits, target).item(), "chance": chance_loss(task, target)}
     if len(task.prompts) == 2 and target.ndim == 1 and set(target.tolist()) == {0, 1}:
         score["auc"] = float(roc_auc_score(target, logits[:, 1] - logits[:, 0]))
     return score

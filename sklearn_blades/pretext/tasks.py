@@ -14,6 +14,9 @@ from ..photos.manipulations import REGIONS, Manipulation
 from .losses import fidelity, focal_fidelity, multilabel_fidelity, ranking_fidelity
 
 OTHER = "other"
+SUPPORT = 5
+"""Photographs that must know a tag (all, where there are fewer), or it is no task: two of a
+thousand are learned by heart."""
 
 _PHRASES = {
     "ExposureMode": "a photo of a face taken with the {} exposure mode",
@@ -40,8 +43,12 @@ class PretextTask(Protocol):
 
     A task may also have ``learn(exifs) -> task or None``: it sees the EXIF of all training
     photographs once and returns itself with what it learned (a class vocabulary), or None when
-    they cannot teach it anything. And it may have ``reading(logits) -> dict``: what it answers,
-    in people's words, from logits (n, len(prompts)); a dict of answer to Tensor (n,).
+    they cannot teach it anything. It may have ``reading(logits) -> dict``: what it answers, in
+    people's words, from logits (n, len(prompts)); a dict of answer to Tensor (n,). It may have
+    ``count(target) -> Tensor of shape ()``: over how many terms its loss is a mean, by default
+    over the known entries of the target, and ``chance(target) -> float``, its lowest loss over
+    constant logits, where there is a formula. And it may say what it ``reads``, ``"exif"`` or
+    ``"manipulation"``: its target is then asked once a photograph, or once a manipulation.
 
     Attributes
     ----------
@@ -90,6 +97,7 @@ class OrdinalTag:
 
     tag: str
     scale: float = 2.0
+    reads = "exif"
 
     def __post_init__(self):
         _check_tag(self.tag, NUMERIC_TAGS)
@@ -106,10 +114,23 @@ class OrdinalTag:
         )
 
     def learn(self, exifs):
-        return self if len({exif[self.tag] for exif in exifs if self.tag in exif}) > 1 else None
+        values = [exif[self.tag] for exif in exifs if self.tag in exif]
+        return self if _enough(values, exifs) and len(set(values)) > 1 else None
 
     def target(self, view):
         return view.exif.get(self.tag, float("nan"))
+
+    def count(self, target):
+        """The pairs of known values, over which a ranking is judged."""
+        known = (~target.isnan()).sum()
+        return known * (known - 1) // 2
+
+    def chance(self, target):
+        """The loss of saying "no difference" of all pairs: ties are right, the others 0.293."""
+        _, ties = target[~target.isnan()].unique(return_counts=True)
+        n_tied = (ties * (ties - 1) // 2).sum().item()
+        n_pairs = max(1, self.count(target).item())
+        return (1 - 0.5**0.5) * (1 - n_tied / n_pairs)
 
     def loss(self, logits, target):
         return ranking_fidelity(self.reading(logits)["level"], target, scale=self.scale)
@@ -149,6 +170,7 @@ class CategoricalTag:
     classes: tuple = ()
     max_classes: int = 10
     gamma: float = 2.0
+    reads = "exif"
 
     def __post_init__(self):
         _check_tag(self.tag, CATEGORICAL_TAGS)
@@ -165,8 +187,9 @@ class CategoricalTag:
         return tuple(_PHRASES[self.tag].format(value) for value in self.classes)
 
     def learn(self, exifs):
-        counts = Counter(exif[self.tag] for exif in exifs if self.tag in exif)
-        if len(counts) < 2:
+        values = [exif[self.tag] for exif in exifs if self.tag in exif]
+        counts = Counter(values)
+        if not _enough(values, exifs) or len(counts) < 2:
             return None
         if self.classes:
             return self
@@ -196,6 +219,7 @@ class Manipulated:
     """Tell an untouched face (class 0) from a manipulated one (class 1)."""
 
     name = "manipulated"
+    reads = "manipulation"
     prompts = ("a photo of a photographic face", "a photo of a manipulated face")
 
     def target(self, view):
@@ -215,6 +239,7 @@ class ManipulatedRegions:
 
     regions: tuple = REGIONS
     name = "manipulated_regions"
+    reads = "manipulation"
 
     @property
     def prompts(self):
@@ -285,30 +310,34 @@ class TaskSet:
         Parameters
         ----------
         exifs : list of mapping
-            EXIF of the training photographs.
+            EXIF of the photographs that the towers are trained on.
 
         Warns
         -----
         UserWarning
-            Naming the tasks left out: their tag is absent, or the same everywhere.
+            Naming the tasks left out, and why: their tag is absent, known to fewer than
+            `SUPPORT` photographs, or the same everywhere.
         """
         learned = [getattr(task, "learn", lambda _, task=task: task)(exifs) for task in self.tasks]
-        lost = [name for name, task in zip(self.names, learned, strict=True) if task is None]
-        if lost:
-            names = ", ".join(lost)
+        lost = [task for task, kept in zip(self.tasks, learned, strict=True) if kept is None]
+        if lost and not any(exifs):
+            names = ", ".join(task.name for task in lost)
             warnings.warn(
-                f"{names}: absent or the same in all {len(exifs)} photographs, so training goes "
-                "on without."
-                if any(exifs)
-                else f"None of the {len(exifs)} photographs has EXIF: training goes on without "
-                f"{names}.",
+                f"None of the {len(exifs)} photographs has EXIF: training goes on without {names}.",
                 stacklevel=2,
             )
+        elif lost:
+            reasons = ", ".join(f"{task.name} ({_why_not(task, exifs)})" for task in lost)
+            warnings.warn(f"Training goes on without {reasons}.", stacklevel=2)
         return TaskSet(task for task in learned if task is not None)
 
     def targets(self, view):
         """Every task's truth about a view, as a dict of name to number or tuple."""
         return {task.name: task.target(view) for task in self.tasks}
+
+    def counts(self, targets):
+        """Over how many terms each loss is a mean; 0 = nothing was known. Tensor of shape (K,)."""
+        return torch.stack([count_known(task, targets[task.name]) for task in self])
 
     def losses(self, logits, targets):
         """Every task's loss, as a tensor of shape (K,).
@@ -321,6 +350,30 @@ class TaskSet:
         return torch.stack(
             [task.loss(logits[:, self.slices[task.name]], targets[task.name]) for task in self]
         )
+
+
+def count_known(task, target):
+    """Over how many terms a task's loss is a mean, as a Tensor of shape ()."""
+    if hasattr(task, "count"):
+        return task.count(target)
+    return (~target.isnan() if target.is_floating_point() else target >= 0).sum()
+
+
+def _enough(values, exifs):
+    return len(values) >= min(SUPPORT, len(exifs))
+
+
+def _why_not(task, exifs):
+    """Why these photographs cannot teach a task, in words."""
+    tag, n = getattr(task, "tag", None), len(exifs)
+    if tag is None:
+        return "it cannot be learned from these photographs"
+    known = sum(tag in exif for exif in exifs)
+    if not known:
+        return f"absent in all {n} photographs"
+    if known < min(SUPPORT, n):
+        return f"known of {known} of {n} photographs, {SUPPORT} are needed"
+    return f"the same in all {known} photographs that have it"
 
 
 def default_tasks(preset="default"):

@@ -162,7 +162,10 @@ class JointEmbedding(nn.Module):
     def logits(self, features, columns=slice(None)):
         """Logits of image features (n, n_features) against the prompts, shape (n, n_prompts)."""
         scale = self.towers.logit_scale.exp().clamp(max=_MAX_LOGIT_SCALE)
-        logits = scale * features @ self.encode_prompts(columns).T
+        prompts = self.encode_prompts(columns)
+        # Autocast would round this product to bfloat16, in steps of 0.25 at a logit of 40.
+        with torch.autocast(features.device.type, enabled=False):
+            logits = scale * features @ prompts.T
         # Only some architectures have one. It cancels in a softmax, but lets a sigmoid say "rarely"
         # without all images moving to one side of the sphere.
         bias = self.towers.logit_bias

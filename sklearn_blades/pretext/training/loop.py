@@ -1,19 +1,20 @@
 """The loop that learns: AdamW on the towers inside, Adam on the task weights outside."""
 
 import json
-from pathlib import Path
+import time
 
 import torch
 from skorch import NeuralNet
 from torch.func import functional_call
 from torch.optim.lr_scheduler import LambdaLR
 
-from ...ground.device import autocast
+from ...ground.device import autocast, full_precision, random_state, replayed, set_random_state
 from ..bilevel import TaskWeights, hypergradient
 from ..rates import rate_factor
+from . import runs
+from .health import check_epoch, epoch_means
+from .progress import print_epoch
 from .views import view_loader
-
-CHECKPOINT = "last.pt"
 
 
 class BilevelNet(NeuralNet):
@@ -42,10 +43,10 @@ class BilevelNet(NeuralNet):
         See `PhotoBatches`.
     precision : {"float32", "bfloat16"}
     n_workers : int
-    checkpoint_dir : str, optional
-        Save here after each epoch, and go on from here where an earlier run was cut off.
-    fingerprint : str, optional
-        Names the run, so that another run's checkpoint is refused.
+    run : Run, optional
+        Saves here, and goes on from here where it was cut off.
+    seed : int, optional
+        Kept with the checkpoints, for a fit that was not given one.
     """
 
     def __init__(
@@ -62,15 +63,15 @@ class BilevelNet(NeuralNet):
         exif_fraction=0.25,
         precision="float32",
         n_workers=0,
-        checkpoint_dir=None,
-        fingerprint=None,
+        run=None,
+        seed=None,
         **kwargs,
     ):
         self.tasks, self.primary, self.weighting = tasks, primary, weighting
         self.outer, self.outer_interval, self.weight_lr = outer, outer_interval, weight_lr
         self.warmup, self.exif_fraction = warmup, exif_fraction
         self.precision, self.n_workers = precision, n_workers
-        self.checkpoint_dir, self.fingerprint = checkpoint_dir, fingerprint
+        self.run, self.seed = run, seed
         super().__init__(
             module,
             criterion=TaskWeights,
@@ -107,7 +108,7 @@ class BilevelNet(NeuralNet):
         return view_loader(
             dataset,
             batch_size=self.batch_size,
-            exif_fraction=self.exif_fraction,
+            exif_fraction=self.exif_fraction if training else 1.0,
             n_workers=self.n_workers,
             pin_memory=torch.device(self.device).type == "cuda",
         )
@@ -118,30 +119,43 @@ class BilevelNet(NeuralNet):
         self.schedule_ = LambdaLR(
             self.optimizer_, lambda step: rate_factor(step, n_steps, warmup=self.warmup)
         )
-        self._resume()
         self.outer_loader_ = self.get_iterator(self.outer) if self.criterion_.learned else None
-        self.stop_ = False
+        self.stop_, self.records_ = False, []
+        self._resume()
         for epoch in range(len(self.history), self.max_epochs):
             self.notify("on_epoch_begin", dataset_train=X, dataset_valid=None)
-            loader.batch_sampler.epoch = epoch
-            self._begin_records(epoch)
+            self._begin_epoch(loader, epoch)
+            self.saved_ = time.monotonic()
             self.run_single_epoch(loader, training=True, prefix="train", step_fn=self.train_step)
             self.notify("on_epoch_end", dataset_train=X, dataset_valid=None)
+            self.records_ = []
             self._save()
             if self.stop_:
                 break
         return self
+
+    def _begin_epoch(self, loader, epoch):
+        """Set both loaders to where the epoch stands: at its start, but for a resumed one."""
+        n_done, step = len(self.records_), self.schedule_.last_epoch
+        loader.batch_sampler.epoch, loader.batch_sampler.skip = epoch, n_done
+        if self.outer_loader_ is not None:
+            until, before = (-(-s // self.outer_interval) for s in (step, step - n_done))
+            self.outer_batches_ = _endless(self.outer_loader_, epoch << 16, until - before)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         # skorch's reads the loss of every batch into its history: an accelerator would wait at
         # each, and the history of a long run would outgrow its towers.
         for batch in iterator:
             step_fn(batch, **fit_params)
+            if self.run is not None and time.monotonic() - self.saved_ > runs.SAVE_SECONDS:
+                self._save()
+                self.saved_ = time.monotonic()
 
     def train_step(self, batch, **fit_params):
         pixels, targets = self._on_device(batch)
         self._set_training(True)
         self.optimizer_.zero_grad()
+        drawn = random_state(self.device)
         with autocast(self.device, self.precision):
             logits = self.module_(pixels)
         losses = self.tasks.losses(logits.float(), targets)
@@ -149,31 +163,26 @@ class BilevelNet(NeuralNet):
         loss.backward()
         outer_loss = torch.full_like(loss.detach(), float("nan"))
         if self.criterion_.learned and self.schedule_.last_epoch % self.outer_interval == 0:
-            outer_loss = self._learn_weights(pixels, targets, losses.detach())
-        self.records_.append((loss.detach(), losses.detach(), outer_loss))
+            outer_loss = self._learn_weights(pixels, targets, losses.detach(), drawn)
+        counts = self.tasks.counts(targets)
+        self.records_.append((loss.detach(), losses.detach(), counts, outer_loss))
         self.optimizer_.step()
         self.schedule_.step()
         return {"loss": loss, "y_pred": losses}
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         super().on_epoch_end(net, dataset_train, dataset_valid, **kwargs)
-        loss, losses, outer_losses = map(torch.stack, zip(*self.records_, strict=True))
-        weights = self.criterion_.values.detach().tolist()
-        self.history.record("train_loss", loss.mean().item())
-        self.history.record("losses", _named(self.tasks, losses.mean(0).tolist()))
-        self.history.record("weights", _named(self.tasks, weights))
-        self.history.record("outer_loss", outer_losses.nanmean().item())
-        self.history.record("lr", self.schedule_.get_last_lr()[0])
+        row = epoch_means(self.records_, self.tasks.names, self.criterion_.values.detach().tolist())
+        row["lr"] = self.schedule_.get_last_lr()[0]
+        check_epoch(row, self)  # before it is saved
+        for name, value in row.items():
+            self.history.record(name, value)
         if self.verbose:
-            row = self.history[-1]
-            print(
-                f"epoch {row['epoch']:3d}/{self.max_epochs}  outer loss {row['outer_loss']:.4f}  "
-                + "  ".join(f"{name} {value:.3f}" for name, value in row["losses"].items())
-            )
+            print_epoch(self.history[-1], self.max_epochs)
 
     # One step -------------------------------------------------------------------------------
 
-    def _learn_weights(self, pixels, targets, losses):
+    def _learn_weights(self, pixels, targets, losses, drawn):
         """One step of Adam on lambda; the inner pass is the training step's own."""
         # Parameters that no task uses have no gradient: they stand still, ahead and after.
         named = {n: p for n, p in self.module_.named_parameters() if p.grad is not None}
@@ -184,19 +193,26 @@ class BilevelNet(NeuralNet):
             buffers = {name: value.clone() for name, value in self.module_.named_buffers()}
             return functional_call(self.module_, {**params, **buffers}, inputs)
 
+        def inner(params):
+            # Towers that drop paths at random drop those of the training step, on both sides of
+            # the difference: else it measures the draw.
+            with replayed(drawn, self.device):
+                return self.tasks.losses(logits_at(params, pixels), targets)
+
         outer_pixels, outer_targets = self._on_device(next(self.outer_batches_))
         # The outer loss is one task's: the prompts of the others need not be read for it.
         primary, columns = self.tasks[self.primary], self.tasks.slices[self.primary]
         outer_target = outer_targets[self.primary]
         lr = self.optimizer_.param_groups[0]["lr"]
-        result = hypergradient(
-            lambda params: self.tasks.losses(logits_at(params, pixels), targets),
-            lambda params: primary.loss(logits_at(params, outer_pixels, columns), outer_target),
-            named,
-            self.criterion_.values,
-            lr=lr,
-            inner_step=(losses, {name: p.grad for name, p in named.items()}),
-        )
+        with full_precision(self.device):
+            result = hypergradient(
+                inner,
+                lambda params: primary.loss(logits_at(params, outer_pixels, columns), outer_target),
+                named,
+                self.criterion_.values,
+                lr=lr,
+                inner_step=(losses, {name: p.grad for name, p in named.items()}),
+            )
         self.weight_optimizer_.zero_grad()
         # The common factor lr would only push Adam's input towards its epsilon (METHOD 5).
         self.criterion_.values.backward(result.weights / lr)
@@ -209,11 +225,6 @@ class BilevelNet(NeuralNet):
         move = {"device": self.device, "non_blocking": True}
         return pixels.to(**move), {name: value.to(**move) for name, value in targets.items()}
 
-    def _begin_records(self, epoch):
-        self.records_ = []
-        if self.outer_loader_ is not None:
-            self.outer_batches_ = _endless(self.outer_loader_, first_epoch=epoch << 16)
-
     # Checkpoints ----------------------------------------------------------------------------
 
     def _state(self):
@@ -222,39 +233,33 @@ class BilevelNet(NeuralNet):
         return {part: getattr(self, part) for part in parts}
 
     def _save(self):
-        if self.checkpoint_dir is None:
+        if self.run is None:
             return
-        folder = Path(self.checkpoint_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        states = {part: owner.state_dict() for part, owner in self._state().items()}
-        content = {
-            "states": states,
-            "history": json.dumps(list(self.history), default=float),
-            "run": self.fingerprint,
-        }
-        torch.save(content, folder / f"{CHECKPOINT}.part")
-        (folder / f"{CHECKPOINT}.part").replace(folder / CHECKPOINT)
+        done = [row for row in self.history if "train_loss" in row]  # not the epoch under way
+        self.run.save(
+            {
+                "states": {part: owner.state_dict() for part, owner in self._state().items()},
+                "history": json.dumps(done, default=float),
+                "records": [[part.cpu() for part in record] for record in self.records_],
+                "random": [state.cpu() for state in random_state(self.device)],
+                "seed": self.seed,
+            }
+        )
 
     def _resume(self):
-        path = Path(self.checkpoint_dir or "") / CHECKPOINT
-        if self.checkpoint_dir is None or not path.is_file():
+        content = None if self.run is None else self.run.load(self.device)
+        if content is None:
             return
-        content = torch.load(path, map_location=self.device, weights_only=True)
-        if content["run"] != self.fingerprint:
-            raise ValueError(
-                f"{path} belongs to a run with other photographs or parameters; delete it or "
-                "give another checkpoint_dir."
-            )
         for part, owner in self._state().items():
             owner.load_state_dict(content["states"][part])
         self.history.extend(json.loads(content["history"]))
+        self.records_ = [tuple(p.to(self.device) for p in record) for record in content["records"]]
+        set_random_state(content["random"], self.device)
 
 
-def _named(tasks, values):
-    return dict(zip(tasks.names, values, strict=True))
-
-
-def _endless(loader, first_epoch):
-    loader.batch_sampler.epoch = first_epoch
+def _endless(loader, first_epoch, skip=0):
+    """Batches of one epoch after another, from a place in the first on."""
+    passes, skip = divmod(skip, len(loader))
+    loader.batch_sampler.epoch, loader.batch_sampler.skip = first_epoch + passes, skip
     while True:
         yield from loader

@@ -11,6 +11,7 @@ from ..bilevel import TaskWeights
 from ..rates import WARMUP, learning_rate, starting_share, weight_rate
 from ..tasks import TaskSet
 from .loop import BilevelNet
+from .targets import tabulate
 from .views import ViewDataset, view_loader
 
 
@@ -44,50 +45,15 @@ def as_given(embedding, tasks, weighting):
     return Pretrained(embedding.eval(), tasks, weights, [], None, None)
 
 
-def pretrain(
-    embedding,
-    crops,
-    exifs,
-    groups,
-    tasks,
-    *,
-    primary,
-    weighting,
-    outer_fraction,
-    seed,
-    paired,
-    resampled,
-    augment,
-    pretrained,
-    lr,
-    weight_lr,
-    primary_share,
-    **net_params,
-):
+def pretrain(plan, photographs, embedding):
     """Train the towers on most photographs, and the task weights on the others.
 
     Parameters
     ----------
+    plan : Plan
+    photographs : Photographs
     embedding : JointEmbedding
         Trained in place.
-    crops : Crops
-    exifs : list of mapping
-    groups : array of shape (n_photos,)
-        A group is on one side of the outer split only.
-    tasks : TaskSet
-        Vocabularies are learned here.
-    primary, weighting : str
-        See `BilevelNet`. With fixed weights no photograph is held out.
-    outer_fraction : float
-    seed : int
-    paired, resampled, augment : bool
-        See `ViewDataset`.
-    pretrained : bool
-        Whether the towers start from weights, on which what is ``"auto"`` depends.
-    primary_share : "auto" or float
-        Share of the total weight with which the primary task starts on the simplex.
-    **net_params
-        Of `BilevelNet`.
 
     Returns
     -------
@@ -99,34 +65,50 @@ def pretrain(
     ValueError
         If the primary task cannot be taught, or no photograph can be held out.
     """
-    tasks = tasks.learn(exifs)
-    if primary not in tasks.names:
+    how = plan.weighting
+    learned = TaskWeights(plan.tasks.names, how.weighting).learned
+    inner, outer = _hold_out(photographs.groups, how.outer_fraction, plan.seed, learned)
+    # What is held out teaches the towers nothing, so it has no say in what can be taught.
+    tasks = plan.tasks.learn([photographs.exifs[row] for row in inner])
+    if learned and how.primary not in tasks.names:
         raise ValueError(
-            f"primary_task={primary!r} is not among the tasks: {', '.join(tasks.names)}."
+            f"primary_task={how.primary!r} is not among the tasks: {', '.join(tasks.names)}."
         )
     embedding.set_prompts(tasks.prompts)
-    learned = TaskWeights(tasks.names, weighting).learned
-    rows = _hold_out(groups, outer_fraction, seed) if learned else (np.arange(len(exifs)), None)
-    options = {"paired": paired, "resampled": resampled, "augment": augment}
-    inner, outer = (
-        part if part is None else _views(crops, exifs, part, tasks, seed=seed + side, **options)
-        for side, part in enumerate(rows)
+    targets = tabulate(tasks, photographs.exifs)
+    views, outer_views = (
+        None
+        if rows is None
+        else ViewDataset(
+            photographs.crops.part(rows), targets.part(rows), plan=plan.views, seed=plan.seed + side
+        )
+        for side, rows in enumerate((inner, outer))
     )
-    if primary_share == "auto":
-        primary_share = starting_share(len(tasks), pretrained=pretrained)
-    lr, weight_lr = _rates(embedding, inner, lr, weight_lr, pretrained, net_params)
+    lr, weight_lr = _rates(embedding, views, plan)
+    where = plan.runtime
     net = BilevelNet(
         embedding,
         tasks=tasks,
-        primary=primary,
-        weighting=weighting,
-        outer=outer,
-        lr=lr,
+        primary=how.primary,
+        weighting=how.weighting,
+        criterion__start=_start(tasks.names, plan),
+        outer=outer_views,
+        outer_interval=how.outer_interval,
         weight_lr=weight_lr,
-        warmup=0.0 if pretrained else WARMUP,
-        criterion__start=_start(tasks.names, primary, primary_share),
-        **net_params,
-    ).fit(inner)
+        lr=lr,
+        warmup=0.0 if plan.rates.pretrained else WARMUP,
+        optimizer__weight_decay=plan.rates.weight_decay,
+        max_epochs=plan.rates.max_epochs,
+        batch_size=plan.batches.size,
+        exif_fraction=plan.batches.exif_fraction,
+        precision=where.precision,
+        n_workers=where.n_workers,
+        device=where.device,
+        run=where.run,
+        seed=plan.seed,
+        callbacks=where.callbacks,
+        verbose=where.verbose,
+    ).fit(views)
     return outcome(net, embedding)
 
 
@@ -143,11 +125,10 @@ def outcome(net, embedding):
     return Pretrained(embedding.cpu().eval(), net.tasks, weights, history, net.lr, net.weight_lr)
 
 
-def _views(crops, exifs, rows, tasks, **options):
-    return ViewDataset(crops.part(rows), [exifs[row] for row in rows], tasks, **options)
-
-
-def _hold_out(groups, fraction, seed):
+def _hold_out(groups, fraction, seed, learned):
+    """Rows to train the towers on, and rows for the weights; None where none are learned."""
+    if not learned:
+        return np.arange(len(groups)), None
     if len(set(groups)) < 2:
         raise ValueError(
             f"{len(groups)} photograph(s), {len(set(groups))} different file(s) or group(s): some "
@@ -157,21 +138,24 @@ def _hold_out(groups, fraction, seed):
     return holdout(len(groups), fraction, seed, groups=groups)
 
 
-def _start(names, primary, share):
+def _start(names, plan):
+    """Where learned weights start: the primary task's share, and equal shares of the rest."""
+    share = plan.weighting.primary_share
+    if share == "auto":
+        share = starting_share(len(names), pretrained=plan.rates.pretrained)
     rest = (1 - share) / max(1, len(names) - 1)
-    return {name: share if name == primary else rest for name in names}
+    return {name: share if name == plan.weighting.primary else rest for name in names}
 
 
-def _rates(embedding, inner, lr, weight_lr, pretrained, net_params):
-    batches = view_loader(
-        inner, batch_size=net_params["batch_size"], exif_fraction=net_params["exif_fraction"]
-    )
-    n_steps = net_params["max_epochs"] * len(batches)
+def _rates(embedding, views, plan):
+    """The two rates, ``"auto"`` replaced by what the length of the run asks for."""
+    lr, weight_lr = plan.rates.lr, plan.weighting.weight_lr
+    n_steps = plan.rates.max_epochs * len(view_loader(views, batch_size=plan.batches.size))
     if lr == "auto":
         size = sum(p.numel() for p in embedding.towers.visual.parameters())
-        lr = learning_rate(n_steps, pretrained=pretrained, n_parameters=size)
+        lr = learning_rate(n_steps, pretrained=plan.rates.pretrained, n_parameters=size)
     if weight_lr == "auto":
-        weight_lr = weight_rate(n_steps // net_params["outer_interval"])
+        weight_lr = weight_rate(n_steps // plan.weighting.outer_interval)
     return lr, weight_lr
 
 

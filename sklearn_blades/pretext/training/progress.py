@@ -1,16 +1,6 @@
-"""Every epoch of `BladesEncoder.fit` is a task for scikit-learn's callbacks, new in 1.9."""
+"""Who is told of a run while it goes on: scikit-learn's callbacks (1.9), and the terminal."""
 
 from skorch.callbacks import Callback
-
-try:
-    from sklearn.callback import CallbackSupportMixin
-except ImportError:
-
-    class CallbackSupportMixin:
-        """Before scikit-learn 1.9 there is nobody to tell."""
-
-        def _init_callback_context(self, **kwargs):
-            return None
 
 
 class EpochTasks(Callback):
@@ -45,3 +35,9 @@ class EpochTasks(Callback):
             y=self.y,
             reconstruction_attributes=lambda: self.fitted(net),
         )
+
+
+def print_epoch(row, max_epochs):
+    """One line an epoch: the outer loss, then every task's loss by name."""
+    losses = "  ".join(f"{name} {value:.3f}" for name, value in row["losses"].items())
+    print(f"epoch {row['epoch']:3d}/{max_epochs}  outer loss {row['outer_loss']:.4f}  {losses}")

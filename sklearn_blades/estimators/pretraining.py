@@ -1,0 +1,213 @@
+"""What an encoder asks of the pretext room: its rows as photographs, its parameters as a plan."""
+
+import copy
+import multiprocessing
+import os
+import pickle
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.utils import check_random_state
+
+from ..ground.rows import photograph_rows
+from ..photos.records import photo_list, read_photos
+from ..pretext.tasks import TaskSet, default_tasks
+from ..pretext.training.plan import (
+    BatchPlan,
+    Photographs,
+    Plan,
+    RatePlan,
+    RuntimePlan,
+    ViewPlan,
+    WeightingPlan,
+)
+from ..pretext.training.pretrain import as_given, outcome, pretrain
+from ..pretext.training.progress import EpochTasks
+from ..pretext.training.runs import Run
+from ..storage.cache import file_identity, key_of
+
+# Parameters that say how to compute, not what: a checkpoint does not depend on them.
+_HOW = {"n_jobs", "verbose", "memory", "cache_size", "device", "checkpoint_dir", "random_state"}
+
+
+def photographs_of(X, y, groups, photographic_label):
+    """The rows to learn from, and their groups.
+
+    Returns
+    -------
+    photos : list
+    groups : list of str
+        Without ``groups`` a photograph is its own, together with its duplicates and links.
+    """
+    photos = photo_list(X)
+    if groups is None:
+        groups = [_own_group(photo) for photo in photos]
+    groups = [str(group) for group in np.asarray(groups, dtype=object).ravel()]
+    lengths = {"y": len(photos if y is None else y), "groups": len(groups)}
+    for name, length in lengths.items():
+        if length != len(photos):
+            raise ValueError(f"{name} has {length} rows, X has {len(photos)}.")
+    if not photos:
+        raise ValueError("X holds no photographs (0 sample(s)); a minimum of 1 is required.")
+    rows = np.flatnonzero(photograph_rows(y, photographic_label, len(photos)))
+    return [photos[row] for row in rows], [groups[row] for row in rows]
+
+
+def run_of(encoder, photos, groups):
+    """The run that a fit starts or goes on with, and its seed.
+
+    Without a ``random_state`` the seed of a checkpoint of the same run is taken, so that what was
+    cut off is not lost; otherwise the seed is part of what a run is.
+
+    Returns
+    -------
+    run : Run or None
+    seed : int
+    """
+    seed = int(check_random_state(encoder.random_state).randint(2**31 - 1))
+    if encoder.checkpoint_dir is None:
+        return None, seed
+    given = None if encoder.random_state is None else seed
+    run = Run(encoder.checkpoint_dir, _fingerprint(encoder, photos, groups, given))
+    kept = run.load() if given is None else None
+    return run, seed if kept is None else kept["seed"]
+
+
+def _fingerprint(encoder, photos, groups, seed):
+    """Name all that the result of a fit depends on: parameters, files, what is known of them."""
+    # Functions go by name: their repr is an address, which another process does not have.
+    params = encoder.get_params(deep=False).items()
+    what = {k: getattr(v, "__qualname__", v) for k, v in params if k not in _HOW}
+    return key_of(sorted(what.items(), key=str), seed, [*map(_facts, photos)], groups)
+
+
+def _facts(photo):
+    path = getattr(photo, "path", photo)
+    identity = None
+    with suppress(OSError, ValueError):  # that is said where it is opened
+        identity = file_identity(path)
+    exif = sorted(getattr(photo, "exif", {}).items())
+    return str(path), identity, exif, getattr(photo, "face", None)
+
+
+def begin_task(encoder, X, y, precision) -> tuple[list, Callable[[], None]]:
+    """Tell callbacks that fit begins; return what tells them of epochs, and of the end."""
+    task = encoder._init_callback_context(max_subtasks=encoder.max_epochs)
+    if task is None:
+        return [], lambda: None
+    if y is None:
+        label = encoder.photographic_label
+        y = np.full(len(X), 1 if label is None else label)
+    task.call_on_fit_task_begin(estimator=encoder, X=X, y=y)
+
+    def so_far(net):
+        return attributes(outcome(net, copy.deepcopy(net.module_)), precision)
+
+    return (
+        [EpochTasks(encoder, task, X, y, so_far)],
+        lambda: task.call_on_fit_task_end(
+            estimator=encoder, X=X, y=y, reconstruction_attributes=lambda: vars(encoder)
+        ),
+    )
+
+
+def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, callbacks):
+    """Train the towers as the encoder's parameters say, or take them as they are.
+
+    Returns
+    -------
+    Pretrained
+    """
+    tasks, weighting = _tasks_and_weighting(encoder)
+    if encoder.max_epochs == 0:
+        return as_given(embedding, tasks, weighting)
+    if not embedding.has_text:
+        raise ValueError(
+            f"pretrained={str(encoder.pretrained)!r} was saved without its text tower, so it can "
+            "only be used as it is (max_epochs=0). To train it further, save it with "
+            "training=True."
+        )
+    rows = crops.usable(on_error=encoder.on_error, n_jobs=encoder.n_jobs)
+    crops = crops.part(rows)
+    exifs = [record.exif for record in read_photos(crops.photos, n_jobs=encoder.n_jobs)]
+    plan = Plan(
+        tasks=tasks,
+        seed=seed,
+        views=ViewPlan(encoder.paired_views, encoder.resampled_views, encoder.augment),
+        batches=BatchPlan(encoder.batch_size, encoder.exif_fraction),
+        weighting=WeightingPlan(
+            weighting=weighting,
+            primary=encoder.primary_task,
+            primary_share=encoder.primary_share,
+            outer_fraction=encoder.outer_fraction,
+            outer_interval=encoder.outer_interval,
+            weight_lr=encoder.weight_lr,
+        ),
+        rates=RatePlan(
+            max_epochs=encoder.max_epochs,
+            lr=encoder.lr,
+            weight_decay=encoder.weight_decay,
+            pretrained=encoder.pretrained is not None,
+        ),
+        runtime=RuntimePlan(
+            device=str(device),
+            precision=precision,
+            n_workers=_workers(encoder),
+            run=run,
+            callbacks=callbacks,
+            verbose=encoder.verbose,
+        ),
+    )
+    photographs = Photographs(crops, exifs, np.array([groups[row] for row in rows]))
+    return pretrain(plan, photographs, embedding)
+
+
+def _workers(encoder):
+    """Processes that make views; 0: none but this one."""
+    workers = effective_n_jobs(encoder.n_jobs)
+    if workers == 1:
+        return 0
+    if multiprocessing.get_start_method() != "fork":
+        try:
+            pickle.dumps(encoder.face_locator)
+        except Exception as error:  # pickle raises nearly anything
+            raise ValueError(
+                f"face_locator={encoder.face_locator!r} cannot be sent to worker processes "
+                f"({error}); define it at the top of a module, or give n_jobs=1."
+            ) from error
+    return workers
+
+
+def _tasks_and_weighting(encoder) -> tuple[TaskSet, str | Mapping[str, float]]:
+    named = isinstance(encoder.tasks, str)
+    tasks = TaskSet(default_tasks(encoder.tasks) if named else encoder.tasks)
+    return tasks, "equal" if named and encoder.tasks == "zou25" else encoder.task_weighting
+
+
+def attributes(result, precision):
+    """What `BladesEncoder.fit` sets from a `Pretrained`, and the precision of the towers."""
+    n_features = result.embedding.n_features
+    return {
+        "embedding_": result.embedding,
+        "preprocessing_": result.embedding.preprocessing,
+        "precision_": precision,
+        "tasks_": result.tasks,
+        "task_weights_": result.task_weights,
+        "history_": result.history,
+        "n_iter_": len(result.history),
+        "lr_": result.lr,
+        "weight_lr_": result.weight_lr,
+        "n_features_out_": n_features,
+        "_n_features_out": n_features,
+        "digest_": result.embedding.digest(),
+    }
+
+
+def _own_group(photo):
+    path = str(getattr(photo, "path", photo))
+    try:
+        return os.path.realpath(path)
+    except ValueError:  # no file has such a name; that is said where it is opened
+        return path
