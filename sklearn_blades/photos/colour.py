@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image, ImageCms
 
 _SRGB = ImageCms.createProfile("sRGB")
+# By default LittleCMS draws a gray curve through 33 points: in the shadows up to 10 levels off.
+_EXACT = {"L": ImageCms.Flags.NOOPTIMIZE}
 _ALIKE = 2  # levels of 255: profiles of sRGB by different makers differ by rounding
 _MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # as profiles spell their colour space
 _KEPT = 64  # transforms; a collection has a few, each of some 100 kB
@@ -63,7 +65,7 @@ def _made(profile):
             mode,
             "RGB",
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION | _EXACT.get(mode, 0),
         )
         alike = mode != "CMYK" and _changes(transform, mode) <= _ALIKE
         return mode == "L", mode == "CMYK", None if alike else transform

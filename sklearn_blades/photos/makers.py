@@ -44,7 +44,8 @@ _PLACEHOLDERS = _words(
     """
     unknown unidentified undefined unspecified unnamed notdefined notavailable notset none null nil
     nan na tbd default reserved make maker manufacturer vendor brand model modelname camera
-    cameramake cameramodel cameraname digital digitalcamera digitalstillcamera phone smartphone generic other
+    cameramake cameramodel cameraname digital digitalcamera digitalstillcamera phone smartphone
+    generic other
     oem test string empty xxx
     """
 )

@@ -6,10 +6,23 @@ from .splice import Container, Spliced, bytes_at
 from .tiff import Entry, Tiff
 
 _SUBFILE, _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
-_PROFILE, _DNG_VERSION = 34675, 50706
+_FILL_ORDER, _SAMPLES, _PROFILE, _DNG_VERSION = 266, 277, 34675, 50706
+_MOST_SAMPLES = 6
 # Tags that say how to decode pixels. The others are the reader's, and damaged ones among them are
 # what Pillow warns about; orientation is applied by us, as for every format.
-_SINGLE = {_WIDTH, _LENGTH, _COMPRESSION, _PHOTOMETRIC, 266, 277, 278, 284, 317, 322, 323}
+_SINGLE = {
+    _WIDTH,
+    _LENGTH,
+    _COMPRESSION,
+    _PHOTOMETRIC,
+    _FILL_ORDER,
+    _SAMPLES,
+    278,
+    284,
+    317,
+    322,
+    323,
+}
 _LISTS = {_BITS, 273, 279, 320, 324, 325, 338, 339, 347, 530, 532}
 _MOST = 1 << 26  # bytes of one list: the positions of 16 million strips
 # How raw files say that their pixels lie behind a mosaic of colours, or are raw all the same.
@@ -32,6 +45,9 @@ def take_apart(stream) -> Container:
     tiff = Tiff(stream)
     entries, _ = tiff.directory(tiff.first)
     refuse_raw(tiff)
+    samples = _number(tiff, entries, _SAMPLES)
+    if samples > _MOST_SAMPLES:  # Pillow logs this as an error, and refuses it
+        raise ValueError(f"{samples} samples a pixel")
     profile = entries.get(_PROFILE)
     facts, changed = _gray(tiff, entries)
     return Container(
@@ -116,6 +132,8 @@ def _view(tiff, entries, changed):
             continue
         if tag in _SINGLE:
             number = changed.get(tag, tiff.value(entry))
+            if tag == _FILL_ORDER and number not in (1, 2):
+                continue  # the default holds
             if isinstance(number, int) and 0 <= number < 2**32:
                 kept.append((tag, 4, 1, struct.pack(order + "I", number)))
         elif order == tiff.order:
