@@ -161,7 +161,7 @@ def normalise_exif(row: Mapping[str, Any]) -> dict[str, Any]:
     ...                 "MeteringMode": 5, "FocalLength": "0 mm"})
     {'ExposureTime': 0.008, 'Make': 'nikon', 'MeteringMode': 'pattern', 'Model': 'd90'}
     """
-    facts = {}
+    facts: dict[str, Any] = {}
     for name in NUMERIC_TAGS:
         number = _plausible(name, _number(row.get(name)))
         if number is not None:

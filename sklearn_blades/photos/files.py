@@ -28,8 +28,8 @@ MAX_PIXELS = 210_000_000  # the largest phone pictures have 201 million; as RGB 
 FORMATS = ("PNG", "TIFF", "WEBP", "AVIF", "GIF", "BMP")  # and JPEG, and HEIC with its extra
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 # Raw files that do not even begin as TIFF: Panasonic, Olympus, Fujifilm, Minolta, Sigma, Canon.
-_RAW_PREFIXES = (b"IIU\x00", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD", b"\x00MRM", b"FOVb")
-_RAW_PREFIXES += (b"II\x1a\x00\x00\x00HEAP",)
+_RAW_PREFIXES: tuple[bytes, ...] = (b"IIU\x00", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD")
+_RAW_PREFIXES += (b"\x00MRM", b"FOVb", b"II\x1a\x00\x00\x00HEAP")
 _TAKE_APART = {
     "JPEG": jpeg.take_apart,
     "PNG": png.take_apart,

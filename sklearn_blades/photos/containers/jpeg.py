@@ -14,7 +14,9 @@ _NEEDED = {0xE0: (b"JFIF\x00", 14), 0xEE: (b"Adobe", 12)}
 def take_apart(stream) -> Container:
     """A JPEG as a `Container`; EXIF and profiles may fill several segments."""
     end = size_of(stream)
-    parts, blocks, profiles = [(0, 2)], [], {}
+    parts = [(0, 2)]
+    blocks: list[bytes] = []
+    profiles: dict[int, tuple[int, bytes]] = {}
     at, marker = _next_marker(stream, 2)
     while marker is not None and marker != _SCAN:
         length = int.from_bytes(bytes_at(stream, at + 2, 2), "big")

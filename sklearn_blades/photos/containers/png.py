@@ -15,7 +15,8 @@ _MOST_CHUNKS = 1 << 20
 def take_apart(stream) -> Container:
     """A PNG as a `Container`; of an animation the still picture."""
     end = size_of(stream)
-    parts, found, at = [(0, 8)], {}, 8
+    parts, at = [(0, 8)], 8
+    found: dict = {}
     for _ in range(_MOST_CHUNKS):
         head = bytes_at(stream, at, 8)
         length, name = int.from_bytes(head[:4], "big"), head[4:]

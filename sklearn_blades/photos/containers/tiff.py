@@ -20,13 +20,13 @@ class Entry(NamedTuple):
     """One entry of a directory: where its values stand."""
 
     kind: int
-    count: int
+    length: int
     at: int
 
     @property
     def size(self) -> int:
         """Bytes of all values."""
-        return self.count * struct.calcsize("<" + _TYPES[self.kind])
+        return self.length * struct.calcsize("<" + _TYPES[self.kind])
 
 
 class Tiff:
@@ -125,10 +125,10 @@ class Tiff:
             return ()
         code = _TYPES[entry.kind]
         if code == "s":
-            raw = bytes_at(self.stream, entry.at, min(entry.count, _MOST_VALUES))
+            raw = bytes_at(self.stream, entry.at, min(entry.length, _MOST_VALUES))
             return (_text(raw.split(b"\x00")[0]),) if entry.kind == _TEXT else (raw,)
         width = struct.calcsize("<" + code)
-        raw = bytes_at(self.stream, entry.at, min(entry.count, most) * width)
+        raw = bytes_at(self.stream, entry.at, min(entry.length, most) * width)
         rows = struct.iter_unpack(self.order + code, raw[: len(raw) // width * width])
         if entry.kind in _UNSET:
             return tuple(_quotient(a, b, _UNSET[entry.kind]) for a, b in rows)

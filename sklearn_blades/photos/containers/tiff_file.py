@@ -137,13 +137,13 @@ def _view(tiff, entries, changed):
             if isinstance(number, int) and 0 <= number < 2**32:
                 kept.append((tag, 4, 1, struct.pack(order + "I", number)))
         elif order == tiff.order:
-            kept.append((tag, entry.kind, entry.count, _raw_entry(tiff, entry)))
+            kept.append((tag, entry.kind, entry.length, _raw_entry(tiff, entry)))
         else:
             lists.append((tag, entry))
     position = "Q" if tiff.big else "I"
     extra, place = b"", tiff.end
     for tag, entry in lists:
-        numbers = tiff.values(entry, most=entry.count)
+        numbers = tiff.values(entry, most=entry.length)
         if all(isinstance(number, int) for number in numbers):
             data = struct.pack(f"{order}{len(numbers)}I", *numbers)
             kept.append((tag, 4, len(numbers), _placed(data, order, position, place + len(extra))))
