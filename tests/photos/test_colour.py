@@ -49,6 +49,21 @@ def profile(primaries=DISPLAY_P3, *, curve=None, gray=False):
     return head.ljust(68, b"\0") + b"".join(map(number, D50)) + bytes(48) + body
 
 
+def inks():
+    """A CMYK profile of a press that prints every ink as one and the same gray."""
+    ramp = bytes(range(256))
+    grid = b"".join(bytes([51 if node else 255, 128, 128]) for node in range(16))  # L*, a*, b*
+    one, none = number(1), number(0)
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + (one + none * 3) * 2 + one
+    table += ramp * 4 + grid + ramp * 3
+    table += bytes(-len(table) % 4)
+    kind = (b"lcms", 0x02400000, b"prtr", b"CMYK", b"Lab ")
+    head = struct.pack(">I4sI4s4s4s", 144 + len(table), *kind)
+    head += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp"
+    head = head.ljust(68, b"\0") + b"".join(map(number, D50)) + bytes(48)
+    return head + struct.pack(">I4sII", 1, b"A2B0", 144, len(table)) + table
+
+
 def expected(pixels):
     """Display P3 to sRGB from the equations."""
     linear = np.asarray(pixels) / 255
@@ -140,6 +155,22 @@ def test_grays_with_a_profile_of_their_own():
     assert np.array_equal(open_photo(saved(layered, "PNG", profile(gray=True, curve=1.0))), linear)
     coloured = np.asarray(open_photo(saved(ramp, "PNG", profile(curve=1.0))))
     assert np.abs(coloured.astype(int) - np.asarray(linear)).max() <= 2
+
+
+@pytest.mark.parametrize("form", ["TIFF", "JPEG"])
+def test_inks_look_as_their_press_prints_them(form):
+    pixels = np.zeros((24, 24, 4), np.uint8)
+    pixels[:, 8:16, 0], pixels[:, 16:, 3] = 128, 255
+    image = Image.frombytes("CMYK", (24, 24), pixels.tobytes())
+    plain = np.asarray(open_photo(saved(image, form, None)))[12].astype(int)
+    assert plain[12, 2] - plain[12, 0] > 100  # cyan
+    printed = np.asarray(open_photo(saved(image, form, inks())))[12].astype(int)
+    assert printed[4].min() >= 250
+    assert np.ptp(printed[12]) <= 8
+    assert 60 < printed[12].mean() < 200
+    assert np.abs(printed[20] - 48).max() <= 3  # L* = 20
+    other = np.asarray(open_photo(saved(image, form, profile())))[12]
+    assert np.array_equal(other, plain)  # a profile for screens says nothing of inks
 
 
 def test_transparent_parts_are_mid_gray_in_any_profile(picture):

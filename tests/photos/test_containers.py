@@ -337,6 +337,22 @@ def test_deep_grays_in_memory_and_compressed():
     assert np.array_equal(np.asarray(open_photo(stream.getvalue()))[:, :, 0], ramp)
 
 
+@pytest.mark.parametrize(
+    "compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"]
+)
+@pytest.mark.parametrize("big", [False, True])
+def test_every_tiff_from_a_file_and_from_memory(compression, big, tmp_path):
+    pixels = np.zeros((40, 56, 3), np.uint8)
+    pixels[:, :28], pixels[20:] = (200, 100, 50), (20, 160, 90)
+    path = tmp_path / "a.tif"
+    image = Image.fromarray(pixels)
+    options = {"quality": 100} if compression == "jpeg" else {}
+    image.save(path, compression=compression, big_tiff=big, description="text", **options)
+    for source in (path, path.read_bytes()):
+        difference = np.asarray(open_photo(source)).astype(int) - pixels
+        assert np.abs(difference).mean() < 2
+
+
 def test_a_large_tiff_does_not_warn():
     """Pillow does, from 90 megapixels on."""
     stream = io.BytesIO()
