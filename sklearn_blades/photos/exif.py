@@ -111,14 +111,24 @@ def read_exif(path: StrPath | bytes) -> dict[str, Any]:
     dict of str to float or str
         EXIF standard names as keys. Numbers are floats: ``ExposureTime`` and
         ``ShutterSpeedValue`` in seconds, ``FNumber`` and ``ApertureValue`` as f-numbers (the
-        last two kinds converted from APEX), ``FocalLength`` in mm, ``ExposureBiasValue`` in EV,
-        ``ISOSpeedRatings`` as ISO speed. Enumerations are lower-case words. What is missing,
-        unknown, corrupt or impossible is absent.
+        ``Value`` of each converted from APEX), ``FocalLength`` in mm, ``ExposureBiasValue`` in EV,
+        ``ISOSpeedRatings`` as ISO speed, from EXIF 2.3's newer tags where the old one is unset.
+        Enumerations are lower-case words. What is missing, unknown, corrupt or impossible (outside
+        of `PLAUSIBLE`) is absent.
 
     Raises
     ------
     PhotoError
-        Where the file cannot be opened as an image. Corrupt EXIF raises nothing.
+        Where the file cannot be opened as an image, or is a raw file. Corrupt EXIF raises nothing.
+
+    Notes
+    -----
+    Cameras spell one stop in many ways: f/2.8 is 2.8, 2.83, or 2.828 from APEX. Times and f-numbers
+    within a tenth of a stop of one that is marked on cameras become that one, so that equal stops
+    are ties and not an order of makers; so do thirds and halves of an EV. Others stay as they are.
+
+    Only metadata are read, by their lengths, wherever they stand in the file; of a TIFF a few
+    kilobytes, however large it is.
     """
     with open_header(path) as image:
         return normalise_exif(_base_units(raw_tags(image)))
@@ -153,7 +163,9 @@ def normalise_exif(row: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict of str to float or str
-        What is missing, not finite, impossible (a focal length of 0) or unreadable is absent.
+        What is missing, not finite, impossible (outside of `PLAUSIBLE`) or unreadable is absent,
+        and so is a maker or model that says nothing ("Camera", "N/A"). Stops are those marked on
+        cameras, as in `read_exif`.
 
     Examples
     --------

@@ -37,8 +37,8 @@ def marked_f_number(value: float) -> float:
 def marked_seconds(value: float) -> float:
     """The marked exposure time within a tenth of a stop, or the time as it is.
 
-    >>> [1 / marked_seconds(seconds) for seconds in (1 / 125, 1 / 128, 1 / 136)]
-    [125.0, 125.0, 136.0]
+    >>> [1 / marked_seconds(seconds) for seconds in (1 / 125, 1 / 128, 1 / 140)]
+    [125.0, 125.0, 140.0]
     """
     return _nearest(value, -log2(value), *_TIME_TABLE)
 

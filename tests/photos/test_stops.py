@@ -20,7 +20,7 @@ def test_marked_numbers_stand_and_no_order_is_turned(table, marked):
     values = np.geomspace(min(numbers(table)) / 4, max(numbers(table)) * 4, 20_000)
     rounded = np.array([marked(value) for value in values])
     assert (np.diff(rounded) >= 0).all()
-    # 0.14: at most a tenth of a stop to the exact number, and as far from there to the marked one.
+    # At most a tenth of a stop to the exact number, and less from there to the marked one.
     power = 2 if table is _F_NUMBERS else 1
     assert np.abs(power * np.log2(rounded / values)).max() < 0.2
     assert [marked(value) for value in rounded] == list(rounded)
