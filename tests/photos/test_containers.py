@@ -3,6 +3,7 @@
 import io
 import os
 import socket
+import warnings
 import zlib
 
 import numpy as np
@@ -132,3 +133,22 @@ def test_what_is_no_file_is_named_and_not_waited_for(tmp_path):
         server.bind(str(tmp_path / "s"))
         with pytest.raises(PhotoError, match="is a socket, not a file"):
             open_photo(tmp_path / "s")
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF", "HEIC"])
+def test_corrupt_tags_neither_warn_nor_cost_the_picture(form):
+    rng = np.random.default_rng(3)
+    with_header = b"Exif\0\0" + PLAIN
+    plain = heif(with_header) if form == "HEIC" else saved(form, exif=with_header)
+    begin = plain.find(PLAIN[:8])
+    want = np.asarray(open_photo(plain))
+    for _ in range(40):
+        data = bytearray(plain)
+        for place in begin + 4 + rng.integers(0, len(PLAIN) - 4, 6):
+            data[place] = rng.integers(256)
+        if form == "PNG":  # with a true sum, as a careless editor writes it
+            data = png(before=chunk(b"eXIf", bytes(data[begin : begin + len(PLAIN)])))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert open_photo(bytes(data)).size == want.shape[1::-1]
+            read_exif(bytes(data))
