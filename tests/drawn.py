@@ -7,8 +7,8 @@ from PIL.TiffImagePlugin import IFDRational
 TAGS = {
     0x010F: ("base", "NIKON CORPORATION\x00"),
     0x0110: ("base", "NIKON D90 "),
-    0x9202: ("exif", IFDRational(3)),  # APEX: f/2.83
-    0x9201: ("exif", IFDRational(7)),  # APEX: 1/128 s
+    0x9202: ("exif", IFDRational(3)),  # APEX: f/2.83, marked f/2.8
+    0x9201: ("exif", IFDRational(7)),  # APEX: 1/128 s, marked 1/125 s
     0x829A: ("exif", IFDRational(1, 125)),
     0x829D: ("exif", IFDRational(28, 10)),
     0x920A: ("exif", 50.0),  # as a double, which is not the standard's but occurs
@@ -22,13 +22,13 @@ TAGS = {
     0x8822: ("exif", 3),
 }
 FACTS = {
-    "ApertureValue": 2**1.5,
+    "ApertureValue": 2.8,
     "ExposureBiasValue": -1 / 3,
     "ExposureTime": 1 / 125,
     "FNumber": 2.8,
     "FocalLength": 50.0,
     "ISOSpeedRatings": 400.0,
-    "ShutterSpeedValue": 1 / 128,
+    "ShutterSpeedValue": 1 / 125,
     "ExposureMode": "manual",
     "ExposureProgram": "aperture priority",
     "Flash": "not fired",

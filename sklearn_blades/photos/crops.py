@@ -8,17 +8,24 @@ from typing import NamedTuple
 
 import joblib
 import numpy as np
+import PIL
 from joblib import Parallel, delayed
 from PIL import Image
 
 from ..errors import PhotoError
 from ..storage.cache import file_identity, key_of
 from .faces import Face, look_up
+from .files import Missing
+from .pixels import open_photo
 from .records import FaceCrop, PhotoRecord, face_crop
+
+CUT_VERSION = 2
+"""Counts the changes of what a photograph's crop looks like: crops that older code cut, in a folder
+that outlives it, are then not taken. Raise it with every change of pixels, crop or scaling."""
 
 # A callable is known by being the same object: by its name or code, an edited one might pass for
 # the old. Its crops are found again within one process only.
-_tokens = weakref.WeakKeyDictionary()
+_tokens: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 class CropSettings(NamedTuple):
@@ -57,8 +64,14 @@ def photo_key(photo, settings):
             how = _tokens.setdefault(how, uuid.uuid4().hex)
         except TypeError:  # not hashable, or no weak reference to it can be kept
             return None
-    if isinstance(photo, np.ndarray | Image.Image):
-        identity = joblib.hash(np.asarray(photo)), getattr(photo, "mode", None)
+    if isinstance(photo, Image.Image):
+        # What it looks like, and not what it is made of: palette, transparency, orientation and
+        # colour profile all count.
+        identity = "image", joblib.hash(np.asarray(open_photo(photo)))
+    elif isinstance(photo, np.ndarray):
+        identity = "array", joblib.hash(photo)
+    elif isinstance(photo, Missing):
+        raise photo.error()
     else:
         try:
             identity = file_identity(path)
@@ -66,7 +79,7 @@ def photo_key(photo, settings):
             problem = getattr(error, "strerror", None) or error
             raise PhotoError(path, f"cannot be opened ({problem}).") from error
     box = None if face is None else (face.box, face.eyes, face.mouth)
-    return key_of(identity, box, how, *settings[1:])
+    return key_of(CUT_VERSION, PIL.__version__, identity, box, how, *settings[1:])
 
 
 class Crops:

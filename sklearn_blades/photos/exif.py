@@ -1,13 +1,15 @@
 """What the camera wrote: 15 EXIF tags, numbers in base units, enumerations in words."""
 
-import io
-import logging
 import math
 import re
+from collections.abc import Mapping
+from typing import Any
 
-import exifread
-
+from ..ground.types import StrPath
 from .files import open_header
+from .makers import maker, model
+from .stops import marked_bias, marked_f_number, marked_seconds
+from .tags import raw_tags
 
 NUMERIC_TAGS = (
     "ApertureValue",
@@ -68,29 +70,35 @@ _SYNONYMS = {
     "WhiteBalance": {"autowhitebalance": "auto", "manualwhitebalance": "manual"},
 }
 _UNKNOWN = {"", "unknown", "unidentified", "undefined", "notdefined", "none", "nan", "reserved"}
-_CORPORATE = re.compile(
-    "ag|cameras?|co|communications|company|computer|corp|corporation|digital|eastman|electric|"
-    "electronics|global|gmbh|imaging|inc|industrial|international|limited|ltd|mobile|optical|"
-    "solutions|techwin|technolog(y|ies)"
+PLAUSIBLE = {
+    "ApertureValue": (0.5, 256.0),
+    "ExposureBiasValue": (-10.0, 10.0),
+    "ExposureTime": (1e-6, 86_400.0),
+    "FNumber": (0.5, 256.0),
+    "FocalLength": (0.5, 6_000.0),
+    "ISOSpeedRatings": (1.0, 5_000_000.0),
+    "ShutterSpeedValue": (1e-6, 86_400.0),
+}
+"""What a camera can have done: f-numbers from the fastest lens to a pinhole, EV, seconds up to a
+day, the focal lengths of endoscopes and telescopes in mm, ISO from the slowest plate to the most
+sensitive camera on sale. What lies outside is a mistake or a code for "unset", and absent."""
+# EXIF 2.3 added tags for the sensitivity; which of them is meant, where the camera says so.
+_STANDARD_OUTPUT, _RECOMMENDED, _ISO_SPEED = (
+    "StandardOutputSensitivity",
+    "RecommendedExposureIndex",
+    "ISOSpeed",
 )
-_SAME_MAKER = {"lge": "lg", "fuji photo film": "fujifilm", "hewlett packard": "hp"}
+_SENSITIVITIES = {1: _STANDARD_OUTPUT, 3: _ISO_SPEED, 5: _STANDARD_OUTPUT}
+_ISO_ELSEWHERE = 65535  # "more than this field holds": EXIF 2.32, annex G
 
 _NUMBER = re.compile(
     r"(?:f\s*/?\s*)?([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(?:\s*/\s*(\d+\.?\d*))?"
     r"\s*(?:mm|sec|s|ev|iso)?\.?",
     re.IGNORECASE,
 )
-_EXIF_DIRECTORY, _ORIENTATION = 0x8769, 0x0112
-_CODES = {0x010F, 0x0110, _ORIENTATION, _EXIF_DIRECTORY, 0x829A, 0x829D, 0x8822, 0x8827, 0x9201}
-_CODES |= {0x9202, 0x9204, 0x9207, 0x9209, 0x920A, 0xA402, 0xA403, 0xA406}  # ours, orientation
-_HEADER = b"Exif\x00\x00"
-_BLOCK_SIZE = 1 << 16  # a JPEG segment's limit; cameras keep the tags well before it everywhere
-
-logging.getLogger("exifread").addHandler(logging.NullHandler())
-logging.getLogger("exifread").setLevel(logging.CRITICAL)  # a corrupt tag is an absent tag
 
 
-def read_exif(path):
+def read_exif(path: StrPath | bytes) -> dict[str, Any]:
     """Read what the camera wrote into a photograph.
 
     Parameters
@@ -103,93 +111,38 @@ def read_exif(path):
     dict of str to float or str
         EXIF standard names as keys. Numbers are floats: ``ExposureTime`` and
         ``ShutterSpeedValue`` in seconds, ``FNumber`` and ``ApertureValue`` as f-numbers (the
-        last two kinds converted from APEX), ``FocalLength`` in mm, ``ExposureBiasValue`` in EV,
-        ``ISOSpeedRatings`` as ISO speed. Enumerations are lower-case words. What is missing,
-        unknown, corrupt or impossible is absent.
+        ``Value`` of each converted from APEX), ``FocalLength`` in mm, ``ExposureBiasValue`` in EV,
+        ``ISOSpeedRatings`` as ISO speed, from EXIF 2.3's newer tags where the old one is unset.
+        Enumerations are lower-case words. What is missing, unknown, corrupt or impossible (outside
+        of `PLAUSIBLE`) is absent.
 
     Raises
     ------
     PhotoError
-        Where the file cannot be opened as an image. Corrupt EXIF raises nothing.
+        Where the file cannot be opened as an image, or is a raw file. Corrupt EXIF raises nothing.
+
+    Notes
+    -----
+    Cameras spell one stop in many ways: f/2.8 is 2.8, 2.83, or 2.828 from APEX. Times and f-numbers
+    within a tenth of a stop of one that is marked on cameras become that one, so that equal stops
+    are ties and not an order of makers; so do thirds and halves of an EV. Others stay as they are.
+
+    Only metadata are read, by their lengths, wherever they stand in the file; of a TIFF a few
+    kilobytes, however large it is.
     """
     with open_header(path) as image:
         return normalise_exif(_base_units(raw_tags(image)))
 
 
-def raw_tags(image, codes=frozenset(_CODES)):
-    """What exifread finds in an opened image: ``{"EXIF FNumber": IfdTag, ...}``.
-
-    Only tags of these codes are looked at. In a PNG, EXIF that stands after the pixels is not
-    found: it would mean decoding them.
-    """
-    try:
-        block = _exif_block(image)
-        if not block:
-            return {}
-        return exifread.process_file(io.BytesIO(_wanted_only(block, codes)), details=False)
-    except Exception:  # exifread meets hostile bytes and raises nearly anything
-        return {}
-
-
-def orientation(image):
-    """The EXIF orientation that is left to apply, 1 to 8; 1 where none is said."""
-    if image.format == "TIFF":  # Pillow turns these itself
-        return 1
-    tag = raw_tags(image, {_ORIENTATION}).get("Image Orientation")
-    value = tag.values[0] if tag is not None and tag.values else 1
-    return value if value in range(1, 9) else 1
-
-
-def _exif_block(image):
-    """The TIFF structure that holds the tags, at most `_BLOCK_SIZE` bytes of it, or b""."""
-    if image.format == "TIFF" and getattr(image, "fp", None):
-        position = image.fp.tell()
-        image.fp.seek(0)
-        block = image.fp.read()  # a TIFF's tags may stand anywhere
-        image.fp.seek(position)
-        return block
-    block = image.info.get("exif", b"")
-    if not block and "Raw profile type exif" in image.info:  # ImageMagick's way in PNG
-        digits = "".join(str(image.info["Raw profile type exif"]).split("\n")[3:])
-        block = bytes.fromhex(digits) if re.fullmatch(r"(?:[0-9a-fA-F]{2})*", digits) else b""
-    return bytes(block).removeprefix(_HEADER)[:_BLOCK_SIZE]
-
-
-def _wanted_only(block, codes):
-    """A TIFF structure whose first and EXIF directories hold nothing but the tags of these codes.
-
-    What else directories can hold (chains and loops of further ones, millions of values) is what
-    makes readers of EXIF slow or greedy.
-    """
-    order = {b"II": "little", b"MM": "big"}.get(block[:2])
-    if order is None:
-        return b""
-    block, start = bytearray(block), int.from_bytes(block[4:8], order)
-    for _ in range(2):
-        count = int.from_bytes(block[start : start + 2], order)
-        entries = [block[at : at + 12] for at in range(start + 2, start + 2 + 12 * count, 12)]
-        kept = {}
-        for entry in entries:
-            code = int.from_bytes(entry[:2], order)
-            if code in codes and len(entry) == 12:
-                kept.setdefault(code, entry)
-        directory = len(kept).to_bytes(2, order) + b"".join(kept.values()) + bytes(4)
-        block[start : start + len(directory)] = directory
-        if _EXIF_DIRECTORY not in kept:
-            break
-        start = int.from_bytes(kept[_EXIF_DIRECTORY][8:], order)
-    return bytes(block)
-
-
 def _base_units(tags):
-    """From exifread's table to ``{tag: value}`` in base units, not yet checked."""
-    found = {}
-    for name in (*NUMERIC_TAGS, *CATEGORICAL_TAGS):
-        tag = tags.get(f"EXIF {name}", tags.get(f"Image {name}"))
-        if tag is None or len(tag.values) == 0:
-            continue
-        value = tag.values if isinstance(tag.values, str | bytes) else tag.values[0]
-        found[name] = value[0] if isinstance(value, tuple) else value  # exifread's floats
+    """One ISO of several, and from APEX to seconds and f-numbers; not yet checked."""
+    found = dict(tags)
+    said = _SENSITIVITIES.get(found.get("SensitivityType"), _RECOMMENDED)
+    for name in ("ISOSpeedRatings", said, _RECOMMENDED, _STANDARD_OUTPUT, _ISO_SPEED):
+        number = _plausible("ISOSpeedRatings", _number(tags.get(name)))
+        if number is not None:
+            found["ISOSpeedRatings"] = number
+            break
     for name, power in {"ApertureValue": 0.5, "ShutterSpeedValue": -1.0}.items():
         apex = _number(found.pop(name, None))
         if apex is not None and abs(apex) < 64:  # beyond lies no camera, and float's edge
@@ -197,7 +150,7 @@ def _base_units(tags):
     return found
 
 
-def normalise_exif(row):
+def normalise_exif(row: Mapping[str, Any]) -> dict[str, Any]:
     """Bring a row of EXIF from anywhere into the form that `read_exif` gives.
 
     Parameters
@@ -210,7 +163,9 @@ def normalise_exif(row):
     Returns
     -------
     dict of str to float or str
-        What is missing, not finite, impossible (a focal length of 0) or unreadable is absent.
+        What is missing, not finite, impossible (outside of `PLAUSIBLE`) or unreadable is absent,
+        and so is a maker or model that says nothing ("Camera", "N/A"). Stops are those marked on
+        cameras, as in `read_exif`.
 
     Examples
     --------
@@ -218,11 +173,11 @@ def normalise_exif(row):
     ...                 "MeteringMode": 5, "FocalLength": "0 mm"})
     {'ExposureTime': 0.008, 'Make': 'nikon', 'MeteringMode': 'pattern', 'Model': 'd90'}
     """
-    facts = {}
+    facts: dict[str, Any] = {}
     for name in NUMERIC_TAGS:
-        number = _number(row.get(name))
-        if number is not None and (number > 0 or name == "ExposureBiasValue"):
-            facts[name] = number
+        number = _plausible(name, _number(row.get(name)))
+        if number is not None:
+            facts[name] = _MARKED.get(name, float)(number)
     for name in CATEGORICAL_TAGS:
         word = _word(name, row.get(name))
         if word:
@@ -231,6 +186,23 @@ def normalise_exif(row):
         own = facts["Model"].removeprefix(facts["Make"]).lstrip(" -_")
         facts["Model"] = own or facts["Model"]
     return facts
+
+
+_MARKED = {
+    "ApertureValue": marked_f_number,
+    "ExposureBiasValue": marked_bias,
+    "ExposureTime": marked_seconds,
+    "FNumber": marked_f_number,
+    "ShutterSpeedValue": marked_seconds,
+}
+
+
+def _plausible(name, number):
+    """``number``, or None where no camera can have meant it."""
+    low, high = PLAUSIBLE[name]
+    if number is None or not low <= number <= high:
+        return None
+    return None if name == "ISOSpeedRatings" and number == _ISO_ELSEWHERE else number
 
 
 def _number(value):
@@ -257,7 +229,7 @@ def _word(name, value):
     code = _number(value)
     if name in ("Make", "Model"):
         text = _text(value) if isinstance(value, str) else ""
-        return _maker(text) if name == "Make" else text
+        return maker(text) if name == "Make" else model(text)
     if code is not None:
         code = int(code) if code == int(code) else -1
         return _flash(code) if name == "Flash" else _WORDS[name].get(code, "")
@@ -275,13 +247,6 @@ def _text(value):
     """Lower case, without control characters, with single spaces."""
     printable = "".join(letter if letter.isprintable() else " " for letter in value)
     return " ".join(printable.lower().split())
-
-
-def _maker(text):
-    """A maker's short name: the words that are neither legal forms nor kinds of business."""
-    words = re.findall(r"[^\W_]+", text)
-    kept = " ".join(word for word in words if not _CORPORATE.fullmatch(word)) or " ".join(words)
-    return "" if kept in _UNKNOWN else _SAME_MAKER.get(kept, kept)
 
 
 def _flash(code):

@@ -2,8 +2,11 @@
 
 import io
 import os
+import stat
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import (  # importing a plugin registers it
     AvifImagePlugin,  # noqa: F401
@@ -12,22 +15,62 @@ from PIL import (  # importing a plugin registers it
     Image,
     JpegImagePlugin,
     PngImagePlugin,  # noqa: F401
-    TiffImagePlugin,  # noqa: F401
+    TiffImagePlugin,
     WebPImagePlugin,  # noqa: F401
 )
 
 from ..errors import OversizedPhotoError, PhotoError
+from .containers import boxes, jpeg, png, tiff_file
+from .containers.splice import Container
+from .containers.tiff import Tiff
 
 MAX_PIXELS = 210_000_000  # the largest phone pictures have 201 million; as RGB that is 0.6 GB
 FORMATS = ("PNG", "TIFF", "WEBP", "AVIF", "GIF", "BMP")  # and JPEG, and HEIC with its extra
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+# Raw files that do not even begin as TIFF: Panasonic, Olympus, Fujifilm, Minolta, Sigma, Canon.
+_RAW_PREFIXES: tuple[bytes, ...] = (b"IIU\x00", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD")
+_RAW_PREFIXES += (b"\x00MRM", b"FOVb", b"II\x1a\x00\x00\x00HEAP")
+_TAKE_APART = {
+    "JPEG": jpeg.take_apart,
+    "PNG": png.take_apart,
+    "TIFF": tiff_file.take_apart,
+    "AVIF": boxes.take_apart,
+    "HEIF": boxes.take_apart,
+}
+_SPECIAL = {
+    stat.S_IFIFO: "a named pipe (FIFO)",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
-class _Jpeg(JpegImagePlugin.JpegImageFile):
-    """Pillow searches the EXIF block for a resolution, and warns where it is corrupt: not here."""
+class _Tiff(TiffImagePlugin.TiffImageFile):
+    """Pillow warns of 90 megapixels, here and nowhere else; `MAX_PIXELS` is our bound."""
 
-    def _read_dpi_from_exif(self):
-        pass
+    def load_prepare(self):
+        if self._im is None:
+            self.im = Image.core.new(self.mode, self._tile_size)
+        super().load_prepare()
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A row without a photograph: an empty cell of a table.
+
+    Parameters
+    ----------
+    row : int
+    value : object
+        What stands there instead of a path.
+    """
+
+    row: int
+    value: Any
+
+    def error(self) -> PhotoError:
+        """What is wrong with it, as any photograph that cannot be used."""
+        return PhotoError(f"row {self.row}", f"has no path ({self.value!r}).")
 
 
 @contextmanager
@@ -35,7 +78,7 @@ def open_header(source):
     """Open an image without decoding its pixels.
 
     ``PIL.Image.open`` is not used: it warns about 90-megapixel cameras, it warns about corrupt
-    EXIF, and silencing warnings is not thread-safe.
+    metadata or refuses the picture for them, and silencing warnings is not thread-safe.
 
     Parameters
     ----------
@@ -45,8 +88,10 @@ def open_header(source):
     Yields
     ------
     PIL.ImageFile.ImageFile
-        A file is closed on leaving. Whatever goes wrong inside the ``with`` block becomes a
-        `PhotoError` that names the file.
+        As stored, not turned upright. That of a file has ``exif_stream``, a TIFF structure with
+        its tags, and ``turn``, the orientation that is left to apply; the file is closed on
+        leaving. Whatever goes wrong inside the ``with`` block becomes a `PhotoError` that names
+        the file.
 
     Raises
     ------
@@ -85,9 +130,14 @@ def name_of(source):
 def _stream(source):
     if isinstance(source, bytes):
         return io.BytesIO(source)
+    if isinstance(source, Missing):
+        raise source.error()
     name, path = os.fspath(source), Path(source)
     try:
-        if path.stat().st_size == 0:
+        status = path.stat()
+        if kind := _SPECIAL.get(stat.S_IFMT(status.st_mode)):  # reading one may never end
+            raise PhotoError(name, f"is {kind}, not a file; copy what it gives into a file.")
+        if status.st_size == 0 and not stat.S_ISDIR(status.st_mode):
             raise PhotoError(name, "is empty (0 bytes).")
         return path.open("rb")
     except PhotoError:
@@ -105,25 +155,54 @@ def _stream(source):
 def _identify(stream, name):
     """The first reader that accepts the stream's beginning, opened on it."""
     prefix = stream.read(16)
+    if prefix.startswith(_RAW_PREFIXES) or prefix[4:12] == b"ftypcrx ":
+        raise PhotoError(name, tiff_file.raw_problem())
     problem = "is not a JPEG, TIFF, PNG, WebP, AVIF, HEIC, GIF or BMP image."
-    for reader in _readers(prefix, name):
-        stream.seek(0)
+    for form, reader in _readers(prefix, name):
         try:
-            return reader(stream)
+            return _opened(stream, form, reader)
+        except tiff_file.RawFile as error:
+            problem = str(error)
         except Exception as error:
             problem = f"begins like an image, but its header is damaged ({error})."
     raise PhotoError(name, problem)
 
 
+def _opened(stream, form, reader):
+    """An image with its tags, its orientation, its colour profile and what its pixels mean."""
+    container = _TAKE_APART[form](stream) if form in _TAKE_APART else Container(stream)
+    container.view.seek(0)
+    image = reader(container.view)
+    seen = io.BytesIO(bytes(image.info.get("exif") or b"").removeprefix(b"Exif\x00\x00"))
+    image.exif_stream = container.exif or seen
+    # Pillow makes an orientation of an AVIF's own boxes, and the reader of HEIC turns the pixels:
+    # in both files that of the tags does not count.
+    image.turn = exif_orientation(seen if form in ("AVIF", "HEIF") else image.exif_stream)
+    if isinstance(image.exif_stream, io.BytesIO) and form != "TIFF":
+        image.info["exif"] = image.exif_stream.getvalue()
+    if container.profile:
+        image.info["icc_profile"] = container.profile
+    image.info.update(container.facts)
+    return image
+
+
+def exif_orientation(stream):
+    """The orientation that the tags in a TIFF structure say, 1 to 8; 1 where they say none."""
+    tiff = Tiff(stream)
+    entries, _ = tiff.directory(tiff.first)
+    value = tiff.value(entries.get(0x0112))
+    return value if value in range(1, 9) else 1
+
+
 def _readers(prefix, name):
     if prefix.startswith(b"\xff\xd8"):
-        yield _Jpeg
+        yield "JPEG", JpegImagePlugin.JpegImageFile
     for form in FORMATS:
         reader, accept = Image.OPEN[form]
         if accept(prefix) is True:  # a string says that Pillow was built without the codec
-            yield reader
+            yield form, _Tiff if form == "TIFF" else reader
     if prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIC_BRANDS:
-        yield _heif_reader(name)
+        yield "HEIF", _heif_reader(name)
 
 
 def _heif_reader(name):

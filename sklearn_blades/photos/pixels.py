@@ -5,8 +5,9 @@ import io
 import numpy as np
 from PIL import Image
 
-from .exif import orientation
+from .colour import to_srgb
 from .files import open_header
+from .tags import orientation
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -34,8 +35,10 @@ def open_photo(source, *, min_size=None):
     Returns
     -------
     PIL image
-        RGB, 8 bits a channel, upright: the EXIF orientation is applied. Transparent parts lie on
-        mid-gray; 16-bit grays keep their upper 8 bits.
+        Nothing but pixels, so that opening it again changes nothing: RGB, 8 bits a channel, in
+        sRGB where the file has a colour profile, upright (the EXIF orientation is applied), and
+        without metadata that could say otherwise. Transparent parts lie on mid-gray; grays of 12
+        and 16 bits keep their upper 8.
 
     Raises
     ------
@@ -45,17 +48,17 @@ def open_photo(source, *, min_size=None):
         Where the header announces too many pixels.
     """
     with open_header(source) as image:
-        turn = orientation(image)  # before decoding closes the file
+        turn = orientation(image)
         if min_size is not None and image is not source:
             image.draft(None, (min_size, min_size))
-        return to_rgb(_turned(image, turn))
+        return _turned(to_rgb(image), turn)
 
 
 def header(source):
     """The size (width, height) that `open_photo` would give, and the format, without decoding."""
     with open_header(source) as image:
-        size = image.size[::-1] if orientation(image) >= 5 else image.size
-        return size, image.format
+        turn = orientation(image)
+        return image.size[::-1] if turn >= 5 else image.size, image.format
 
 
 def _turned(image, turn):
@@ -63,23 +66,39 @@ def _turned(image, turn):
 
 
 def to_rgb(image):
-    """Any PIL image as 8-bit RGB.
+    """Any PIL image as 8-bit RGB in sRGB, without metadata; not turned.
 
     Raises
     ------
     ValueError
         For 32-bit modes, whose white is unknown.
     """
+    profile = image.info.get("icc_profile")
     if image.mode.startswith("I;16"):
-        deep = np.asarray(image.convert("I"))
-        return Image.fromarray((deep >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):
+        plain = to_srgb(_shallow(image), profile)
+    elif image.mode in ("I", "F"):
         raise ValueError(f"32-bit pixels ({image.mode}); save an 8-bit or 16-bit copy")
-    if image.has_transparency_data:
+    elif image.has_transparency_data:
         layer = image.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, (*_MID_GRAY, 255))
-        return Image.alpha_composite(ground, layer).convert("RGB")
-    return image.convert("RGB")
+        colours = layer.convert("L" if image.mode in ("1", "L", "LA", "La") else "RGB")
+        plain = Image.new("RGB", layer.size, _MID_GRAY)
+        plain.paste(to_srgb(colours, profile), mask=layer.getchannel("A"))
+    else:
+        plain = to_srgb(image, profile)
+    if plain is image:
+        plain = image.copy()
+    plain.info = {}
+    return plain
+
+
+def _shallow(image):
+    """The upper 8 bits of a deep gray image, which Pillow reads as 0 for black in any case."""
+    deep = np.asarray(image.convert("I"))
+    tags = getattr(image, "tag_v2", {})
+    bits = image.info.get("bits") or (12 if tags.get(258) in (12, (12,)) else 16)
+    gray = np.clip(deep >> (bits - 8), 0, 255).astype(np.uint8)
+    white_is_zero = image.info.get("white_is_zero", tags.get(262) == 0)
+    return Image.fromarray(255 - gray if white_is_zero else gray)
 
 
 def resized(image, size, *, antialias=True):

@@ -1,10 +1,10 @@
-"""Photographs as rows: records without pixels, and the face crop that every model sees."""
+"""What is known of photographs, read; and the face crop that every model sees."""
 
 import os
+import reprlib
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from dataclasses import dataclass, replace
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -23,36 +23,11 @@ from .faces import (
     square,
     whole,
 )
-from .files import name_of
+from .files import Missing, name_of
 from .pixels import harmonised, header, open_photo, resized
+from .rows import PhotoRecord, photo_list
 
-__all__ = ["FaceCrop", "PhotoRecord", "face_crop", "open_photo", "read_photos"]
-
-
-@dataclass(frozen=True, slots=True)
-class PhotoRecord:
-    """A photograph as a row of data: where it is and what is known of it, without its pixels.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    exif : mapping of str to float or str
-        As `read_exif` gives it; read-only here.
-    face : Face, optional
-        Where the face is, if that is known; otherwise it is located when pixels are needed.
-    """
-
-    path: str
-    exif: Mapping = field(default_factory=dict, hash=False)
-    face: Face | None = None
-
-    def __post_init__(self):
-        object.__setattr__(self, "path", os.fspath(self.path))
-        object.__setattr__(self, "exif", MappingProxyType(dict(self.exif)))
-
-    def __reduce__(self):  # a mapping proxy cannot be pickled
-        return PhotoRecord, (self.path, dict(self.exif), self.face)
+__all__ = ["FaceCrop", "PhotoRecord", "face_crop", "open_photo", "photo_list", "read_photos"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,28 +91,6 @@ def read_photos(paths, *, exif=None, faces=None, n_jobs=None, on_error="raise"):
             f"{len(failed)} of {len(photos)} photographs left out: {names}{more}", stacklevel=2
         )
     return [record for record in records if isinstance(record, PhotoRecord)]
-
-
-def photo_list(paths):
-    """Rows as a plain list, from any of the containers that hold them.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For one photograph that is not in a list, and for tables of more than one column.
-    """
-    if isinstance(paths, str | bytes | os.PathLike | PhotoRecord | Image.Image):
-        raise TypeError(f"{name_of(paths)}: one photograph; wrap it in a list: [{paths!r}].")
-    if isinstance(paths, list | tuple):
-        return list(paths)
-    if not hasattr(paths, "__array__"):
-        return list(paths)
-    array = np.asarray(paths, dtype=object)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
-        raise ValueError(f"photographs of shape {array.shape}: give a list or a single column.")
-    return array.tolist()
 
 
 def face_crop(
@@ -215,9 +168,12 @@ def _read(photo, facts, found, skip):
             record = photo
         elif isinstance(photo, str | os.PathLike):
             record = PhotoRecord(photo, read_exif(photo))
+        elif isinstance(photo, Missing):
+            raise photo.error()
         else:
             raise TypeError(
-                f"{photo!r}: a path or a PhotoRecord is needed here, not {type(photo).__name__}."
+                f"{reprlib.repr(photo)}: a path or a PhotoRecord is needed here, not "
+                f"{type(photo).__name__}."
             )
     except PhotoError as error:
         if skip:

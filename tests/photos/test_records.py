@@ -13,8 +13,11 @@ from PIL import Image
 
 from sklearn_blades.errors import NoFaceError, PhotoError
 from sklearn_blades.photos import Face, PhotoRecord, read_photos
+from sklearn_blades.photos.crops import Crops, CropSettings
 from sklearn_blades.photos.faces import whole
-from sklearn_blades.photos.records import face_crop
+from sklearn_blades.photos.files import Missing
+from sklearn_blades.photos.records import face_crop, photo_list
+from sklearn_blades.storage.cache import ArrayCache
 from tests.drawn import block, portrait
 
 BOX = (0.25, 0.2, 0.75, 0.7)
@@ -84,10 +87,54 @@ def test_one_photograph_must_stand_in_a_list(paths):
             read_photos(one)
     with pytest.raises(ValueError, match="single column"):
         read_photos(np.array([["a.jpg", "b.jpg"]]))
+    with pytest.raises(TypeError, match="row 1 of X is not a path: 3, of type int"):
+        read_photos([paths[0], 3])
     with pytest.raises(TypeError, match="a path or a PhotoRecord"):
-        read_photos([3])
+        read_photos([Image.new("RGB", (8, 8))])
     with pytest.raises(ValueError, match="on_error='ignore'"):
         read_photos(paths, on_error="ignore")
+
+
+def test_what_is_no_row_is_named_by_its_number_and_kind(paths):
+    data = paths[0].read_bytes()
+    with pytest.raises(
+        TypeError, match=r"row 0 of X is bytes .*Image\.open\(io\.BytesIO"
+    ) as caught:
+        photo_list([data])
+    assert len(str(caught.value)) < 300
+    with paths[0].open("rb") as file:
+        with pytest.raises(TypeError, match=r"row 0 of X is an open file.*a\.jpg"):
+            photo_list([file])
+        with pytest.raises(TypeError, match="X is an open file"):
+            photo_list(file)
+    with pytest.raises(TypeError, match="X is bytes"):
+        photo_list(data)
+    with pytest.raises(ValueError, match="X is None; give a list"):
+        photo_list(None)
+    with pytest.raises(TypeError, match="X is not a path: 3"):
+        photo_list(3)
+    with pytest.raises(TypeError, match=r"a folder; list its photographs: sorted\(pathlib"):
+        photo_list(str(paths[0].parent))
+    with pytest.raises(ValueError, match=r"shape \(2, 8, 8, 3\): give them as list\(array\)"):
+        photo_list(np.zeros((2, 8, 8, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"wrap it in a list: \[array\]"):
+        photo_list(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_an_empty_cell_is_a_photograph_that_cannot_be_used(paths):
+    pandas = pytest.importorskip("pandas")
+    name = str(paths[0])
+    for empty in (None, float("nan"), np.nan, pandas.NA, pandas.NaT, ""):
+        for container in ([name, empty], pandas.Series([name, empty], dtype=object)):
+            assert isinstance(photo_list(container)[1], Missing)
+            with pytest.raises(PhotoError, match="row 1: has no path"):
+                read_photos(container)
+            with pytest.warns(UserWarning, match=r"1 of 2 .*row 1: has no path"):
+                assert len(read_photos(container, on_error="skip")) == 1
+            crops = Crops(photo_list(container), CropSettings("whole", image_size=8), ArrayCache())
+            first, second = crops.load()
+            assert first.pixels.shape == (8, 8, 3)
+            assert isinstance(second, PhotoError)
 
 
 def test_tables_complete_and_replace(paths, monkeypatch):

@@ -6,9 +6,10 @@ import zlib
 import numpy as np
 from scipy.ndimage import laplace
 
-from ...photos.exif import orientation, read_exif
+from ...photos.exif import read_exif
 from ...photos.files import open_header
 from ...photos.pixels import to_rgb
+from ...photos.tags import orientation
 
 NUMERIC = (
     "bytes",
