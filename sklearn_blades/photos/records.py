@@ -12,18 +12,9 @@ from PIL import Image
 
 from ..errors import NoFaceError, PhotoError
 from .exif import CATEGORICAL_TAGS, NUMERIC_TAGS, normalise_exif, read_exif
-from .faces import (
-    SEARCH_SIDE,
-    Face,
-    as_face,
-    check_margin,
-    crop,
-    locator,
-    look_up,
-    square,
-    whole,
-)
+from .faces import Face, as_face, check_margin, crop, look_up, square, whole
 from .files import name_of
+from .locators import SEARCH_SIDE, locator
 from .pixels import harmonised, header, open_photo, resized
 
 __all__ = ["FaceCrop", "PhotoRecord", "face_crop", "open_photo", "read_photos"]
