@@ -29,6 +29,7 @@ class CropSettings(NamedTuple):
     image_size: int = 224
     antialias: bool = True
     harmonise: int | None = None
+    min_face_size: float | None = None
 
 
 def photo_key(photo, settings):
@@ -78,11 +79,18 @@ class Crops:
         What `face_crop` takes.
     settings : CropSettings
     cache : ArrayCache
+
+    Attributes
+    ----------
+    measured : dict of int to (float, float)
+        What `usable` saw of each usable photograph: how much its face was enlarged, and how far
+        from square it was; `~sklearn_blades.photos.doubts.crop_doubts` makes words of it.
     """
 
     def __init__(self, photos, settings, cache):
         self.photos, self.settings, self.cache = photos, settings, cache
         self._keys = {}
+        self.measured = {}
 
     def __len__(self):
         return len(self.photos)
@@ -168,20 +176,24 @@ class Crops:
 
     def _problem(self, index):
         result = self.attempt(index)
-        return result if isinstance(result, PhotoError) else None
+        if isinstance(result, PhotoError):
+            return result
+        self.measured[index] = result.enlarged, result.stretched
+        return None
 
 
 def _packed(crop):
-    """A crop as one array, so that the cache has all of it or nothing: pixels, then the face."""
+    """A crop as one array, so that the cache has all of it or nothing: pixels, then numbers."""
     face = crop.face
-    row = np.array([*face.box, *face.eyes[0], *face.eyes[1], *face.mouth])
+    points = *face.eyes[0], *face.eyes[1], *face.mouth
+    row = np.array([*face.box, *points, crop.enlarged, crop.stretched])
     return np.concatenate([crop.pixels.reshape(-1), row.view(np.uint8)])
 
 
 def _unpacked(array, size):
     end = size * size * 3
-    left, top, right, bottom, *points = array[end:].view(float).tolist()
+    left, top, right, bottom, *points, enlarged, stretched = array[end:].view(float).tolist()
     face = Face(
         (left, top, right, bottom), (tuple(points[:2]), tuple(points[2:4])), tuple(points[4:])
     )
-    return FaceCrop(array[:end].reshape(size, size, 3), face)
+    return FaceCrop(array[:end].reshape(size, size, 3), face, enlarged, stretched)

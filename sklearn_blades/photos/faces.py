@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import SmallFaceError
+
 # Medians over some 300 portraits, in fractions of the face box. Haar's square box:
 _EYES = ((0.31, 0.40), (0.69, 0.40))
 _MOUTH = (0.50, 0.79)
@@ -155,6 +157,49 @@ def crop(image, face, margin):
     # resize() at scale 1 is crop() without Pillow's warning about squares of over 89 megapixels.
     part = image.resize((right - left, bottom - top), resample=0, box=box)
     return part, face.moved((left / width, top / height, right / width, bottom / height))
+
+
+def check_side(name, size, face, least):
+    """Refuse a face that has too few pixels in its file.
+
+    Parameters
+    ----------
+    name : str
+        What the error calls the photograph.
+    size : (width, height)
+        The photograph's, in pixels.
+    face : Face
+    least : float
+        Pixels of the larger side of its box, of which no more count than the photograph's shorter
+        side has.
+
+    Raises
+    ------
+    SmallFaceError
+    """
+    left, top, right, bottom = face.box
+    side = min(max((right - left) * size[0], (bottom - top) * size[1]), *size)
+    if round(side, 3) < least:  # 0.6 - 0.4 is a little less than 0.2
+        raise SmallFaceError(
+            name,
+            f"its face measures {side:.0f} pixels in the file, min_face_size is {least:g}; take the "
+            "photograph in a larger size or leave it out. min_face_size=0 takes any.",
+        )
+
+
+def least_side(min_face_size, image_size):
+    """``min_face_size`` in pixels; for None an eighth of ``image_size``, but at least 16.
+
+    Examples
+    --------
+    >>> least_side(None, 224), least_side(None, 32), least_side(100, 224)
+    (28.0, 16.0, 100.0)
+    """
+    if min_face_size is None:
+        return max(image_size / 8, 16.0)
+    if not (isinstance(min_face_size, int | float | np.number) and 0 <= min_face_size < math.inf):
+        raise ValueError(f"min_face_size={min_face_size!r}: pixels, 0 or more, or None.")
+    return float(min_face_size)
 
 
 def square(size, face, margin):

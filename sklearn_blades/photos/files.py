@@ -16,10 +16,11 @@ from PIL import (  # importing a plugin registers it
     WebPImagePlugin,  # noqa: F401
 )
 
-from ..errors import OversizedPhotoError, PhotoError
+from ..errors import AnimatedPhotoError, OversizedPhotoError, PhotoError
 
 MAX_PIXELS = 210_000_000  # the largest phone pictures have 201 million; as RGB that is 0.6 GB
 FORMATS = ("PNG", "TIFF", "WEBP", "AVIF", "GIF", "BMP")  # and JPEG, and HEIC with its extra
+ANIMATED = {"PNG", "WEBP", "AVIF", "GIF"}  # the formats in which frames are an animation
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 
@@ -73,6 +74,30 @@ def open_header(source):
         raise
     except Exception as error:  # Pillow's readers meet hostile bytes and raise nearly anything
         raise PhotoError(name, f"cannot be decoded: {error or type(error).__name__}.") from error
+
+
+def check_still(source, image):
+    """Refuse an animation: which of its frames is meant, nobody has said.
+
+    TIFF and HEIC files may hold a preview or a second picture beside the photograph, and pass.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, bytes or PIL image
+        What the error names.
+    image : PIL image
+        As `open_header` yields it.
+
+    Raises
+    ------
+    AnimatedPhotoError
+    """
+    if image.format in ANIMATED and getattr(image, "is_animated", False):
+        raise AnimatedPhotoError(
+            name_of(source),
+            f"is an animated {image.format}; a photograph has one frame. Save the one you mean, "
+            "for example PIL.Image.open(path).convert('RGB').save('frame.png').",
+        )
 
 
 def name_of(source):

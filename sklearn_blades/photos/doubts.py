@@ -1,0 +1,126 @@
+"""What makes rows doubtful as photographs of faces, though each of them can be read."""
+
+import hashlib
+import os
+from collections import Counter
+from pathlib import Path
+
+import joblib
+import numpy as np
+from PIL import Image
+
+from ..errors import PhotoError
+from ..storage.cache import file_identity
+from .pixels import open_photo
+
+MANY = 0.1
+"""The share of the rows from which on they are worth a word."""
+
+_TWICE = 2.0
+_SQUARE = 1.25  # 5 : 4; upright face crops such as CelebA's have 1.22, cameras 1.33 and more
+
+
+def equal_rows(photos):
+    """How many rows show exactly what a row before them shows.
+
+    Files are compared by size, and by content only where sizes agree. Rows of one file with
+    different faces differ; rows that cannot be read are not counted.
+
+    Parameters
+    ----------
+    photos : list of PhotoRecord, str, Path, bytes, PIL image or ndarray
+
+    Returns
+    -------
+    int
+        0 where all differ.
+
+    Examples
+    --------
+    >>> equal_rows([b"one", b"two", b"one", b"one"])
+    2
+    """
+    files = [_file(photo) for photo in photos]
+    sizes = Counter(size for _, size in {file[:2] for file in files if file is not None})
+    digests = {}
+    contents = []
+    for photo, file in zip(photos, files, strict=True):
+        if file is None:
+            content = _in_memory(photo)
+        else:
+            real, size, face = file
+            if real not in digests:
+                digests[real] = _digest(real) if sizes[size] > 1 else real
+            content = None if digests[real] is None else (digests[real], face)
+        if content is not None:
+            contents.append(content)
+    return len(contents) - len(set(contents))
+
+
+def crop_doubts(crops):
+    """What is doubtful about many of the crops, in sentences for a warning.
+
+    Parameters
+    ----------
+    crops : list of FaceCrop or of (enlarged, stretched) pairs
+        Of all photographs of a fit; see `~sklearn_blades.photos.records.FaceCrop`.
+
+    Returns
+    -------
+    list of str
+        Empty where there is nothing to say.
+    """
+    pairs = [crop if isinstance(crop, tuple) else (crop.enlarged, crop.stretched) for crop in crops]
+    enlarged, stretched = np.array(pairs, dtype=float).reshape(-1, 2).T
+    doubts: list[str] = []
+    if not pairs:
+        return doubts
+    if np.mean(enlarged > _TWICE) > MANY:
+        doubts.append(
+            f"{np.sum(enlarged > _TWICE)} of {len(pairs)} faces are enlarged more than twice, up "
+            f"to {enlarged.max():.1f} times: their files have no fine detail to judge. Take larger "
+            "files, a smaller image_size, or leave them out with min_face_size=."
+        )
+    if np.mean(stretched > _SQUARE) > MANY:
+        doubts.append(
+            f"{np.sum(stretched > _SQUARE)} of {len(pairs)} pictures are far from square (up to "
+            f"{stretched.max():.2f} : 1), and face_locator='whole' squeezes each into a square as "
+            "if it were a face crop. If they are full pictures, use face_locator='yunet'."
+        )
+    return doubts
+
+
+def _file(photo):
+    """Real path, size and face of a row that is a file; None for others and where there is none."""
+    path = getattr(photo, "path", photo)
+    if not isinstance(path, str | os.PathLike):
+        return None
+    try:
+        real, size, _ = file_identity(path)
+    except (OSError, ValueError):  # ValueError: a NUL character in the name
+        return None
+    return real, size, getattr(photo, "face", None)
+
+
+def _digest(path):
+    """The hash of a file's content, or None where it cannot be read."""
+    try:
+        if Path(path).is_file():  # reading a pipe would wait for a writer
+            with Path(path).open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").digest()
+    except OSError:
+        pass
+    return None
+
+
+def _in_memory(photo):
+    if isinstance(photo, bytes):
+        return hashlib.sha256(photo).digest(), None
+    if isinstance(photo, np.ndarray):
+        return joblib.hash(photo)
+    if not isinstance(photo, Image.Image):
+        return None
+    try:
+        return joblib.hash(np.asarray(open_photo(photo)))
+    except PhotoError:
+        return None
