@@ -18,7 +18,7 @@ from .records import FaceCrop, PhotoRecord, face_crop
 
 # A callable is known by being the same object: by its name or code, an edited one might pass for
 # the old. Its crops are found again within one process only.
-_tokens = weakref.WeakKeyDictionary()
+_tokens: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 class CropSettings(NamedTuple):

@@ -159,7 +159,7 @@ def crop(image, face, margin):
     return part, face.moved((left / width, top / height, right / width, bottom / height))
 
 
-def check_side(name, size, face, least):
+def check_side(name: str, size: tuple[int, int], face: Face, least: float) -> None:
     """Refuse a face that has too few pixels in its file.
 
     Parameters
@@ -182,12 +182,12 @@ def check_side(name, size, face, least):
     if round(side, 3) < least:  # 0.6 - 0.4 is a little less than 0.2
         raise SmallFaceError(
             name,
-            f"its face measures {side:.0f} pixels in the file, min_face_size is {least:g}; take the "
-            "photograph in a larger size or leave it out. min_face_size=0 takes any.",
+            f"its face measures {side:.0f} pixels in the file, min_face_size is {least:g}; take "
+            "a larger copy of the photograph or leave it out. min_face_size=0 takes any.",
         )
 
 
-def least_side(min_face_size, image_size):
+def least_side(min_face_size: float | None, image_size: int) -> float:
     """``min_face_size`` in pixels; for None an eighth of ``image_size``, but at least 16.
 
     Examples

@@ -1,6 +1,7 @@
 """Locators: from a picture to the faces in it, by OpenCV's detectors or by a callable."""
 
 import hashlib
+from collections.abc import Callable
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from importlib.util import find_spec
@@ -8,7 +9,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 import numpy as np
+from PIL import Image
 
+from ..ground.types import Locator
 from .faces import Face, as_face
 
 SEARCH_SIDE = 1024  # px, long side: larger copies cost time and find no further main faces
@@ -35,7 +38,7 @@ _REMEDY = (
 _spare: dict[str, SimpleQueue] = {}
 
 
-def locator(face_locator):
+def locator(face_locator: Locator) -> Callable[[Image.Image], list[Face]]:
     """Turn plain data into a callable that finds faces.
 
     Parameters

