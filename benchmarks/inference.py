@@ -16,7 +16,7 @@ from PIL import Image
 from sklearn_blades import BladesEncoder
 from sklearn_blades.ground.device import autocast
 from sklearn_blades.photos import face_crop
-from sklearn_blades.photos.faces import SEARCH_SIDE, locator
+from sklearn_blades.photos.locators import SEARCH_SIDE, locator
 
 from ._made import n_cores, photographs
 from ._measure import ratio, rounds

@@ -33,6 +33,14 @@ class NoFaceError(PhotoError):
     """A readable photograph in which the locator found no face."""
 
 
+class SmallFaceError(PhotoError):
+    """A photograph whose face has too few pixels to say anything about it."""
+
+
+class AnimatedPhotoError(PhotoError):
+    """A file of several frames, where a photograph has one."""
+
+
 class OversizedPhotoError(PhotoError):
     """An image whose header announces more pixels than we agree to decode."""
 

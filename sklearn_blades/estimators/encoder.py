@@ -75,10 +75,13 @@ class BladesEncoder(
     exif_fraction : float, default=0.25
         Largest share of photographs with EXIF in a batch; it does not bind where all have EXIF.
     face_locator : str, dict or callable, default="haar"
-        ``"haar"`` (needs the extra ``faces``), ``"whole"`` for face crops, ``"yunet:/path.onnx"``,
+        ``"haar"`` or ``"yunet"`` (both need the extra ``faces``), ``"whole"`` for face crops, ``"yunet:/path.onnx"``,
         a ``{path: Face or box}`` table, or a callable from a PIL image to faces.
     face_margin : float, default=1.3
         Side of the crop over the face box.
+    min_face_size : float, default=None
+        Pixels of the face's larger side in its file, below which a photograph is refused. By
+        default an eighth of ``image_size``, 16 at least; 0 takes any.
     image_size : int, default=None
         Side of the image tower's input in pixels; by default that of the encoder in
         ``pretrained``, else the architecture's own.
@@ -173,6 +176,7 @@ class BladesEncoder(
         "exif_fraction": [Interval(Real, 0, 1, closed="right")],
         "face_locator": [str, dict, callable],
         "face_margin": [Interval(Real, 1, None, closed="left")],
+        "min_face_size": [Interval(Real, 0, None, closed="left"), None],
         "image_size": [Interval(Integral, 1, None, closed="left"), None],
         "harmonise": [Interval(Integral, 1, 100, closed="both"), None],
         "max_epochs": [Interval(Integral, 0, None, closed="left")],
@@ -208,6 +212,7 @@ class BladesEncoder(
         exif_fraction=0.25,
         face_locator="haar",
         face_margin=1.3,
+        min_face_size=None,
         image_size=None,
         harmonise=None,
         photographic_label=1,
@@ -241,6 +246,7 @@ class BladesEncoder(
         self.exif_fraction = exif_fraction
         self.face_locator = face_locator
         self.face_margin = face_margin
+        self.min_face_size = min_face_size
         self.image_size = image_size
         self.harmonise = harmonise
         self.photographic_label = photographic_label
@@ -394,6 +400,7 @@ class BladesEncoder(
             preprocessing.image_size,
             preprocessing.antialias,
             self.harmonise,
+            self.min_face_size,
         )
         return Crops(photos, settings, cache_for(self.memory, self.cache_size))
 

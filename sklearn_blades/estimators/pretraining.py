@@ -4,6 +4,7 @@ import copy
 import multiprocessing
 import os
 import pickle
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -12,6 +13,7 @@ from joblib import effective_n_jobs
 from sklearn.utils import check_random_state
 
 from ..ground.rows import photograph_rows
+from ..photos.doubts import MANY, crop_doubts, equal_rows
 from ..photos.records import photo_list, read_photos
 from ..pretext.tasks import TaskSet, default_tasks
 from ..pretext.training.plan import (
@@ -130,6 +132,8 @@ def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, ca
             "training=True."
         )
     rows = crops.usable(on_error=encoder.on_error, n_jobs=encoder.n_jobs)
+    for doubt in [*crop_doubts([*crops.measured.values()]), *_repeated(crops.photos)]:
+        warnings.warn(doubt, UserWarning, stacklevel=4)  # the line that called fit
     crops = crops.part(rows)
     exifs = [record.exif for record in read_photos(crops.photos, n_jobs=encoder.n_jobs)]
     plan = Plan(
@@ -162,6 +166,17 @@ def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, ca
     )
     photographs = Photographs(crops, exifs, np.array([groups[row] for row in rows]))
     return pretrain(plan, photographs, embedding)
+
+
+def _repeated(photos):
+    """A sentence, where many rows show what a row before them shows."""
+    equal = equal_rows(photos)
+    if equal <= MANY * len(photos):
+        return []
+    return [
+        f"{equal} of {len(photos)} photographs are copies of others: they teach nothing new, and "
+        "count as evidence that they are not. Leave copies out."
+    ]
 
 
 def _workers(encoder):

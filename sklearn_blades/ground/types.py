@@ -27,4 +27,4 @@ IntArray: TypeAlias = NDArray[np.integer[Any]]
 RandomState: TypeAlias = int | np.random.RandomState | None
 
 Locator: TypeAlias = str | Mapping[Any, Any] | Callable[..., Any]
-"""``"haar"``, ``"whole"``, ``"yunet:/path.onnx"``, a table of faces, or a callable."""
+"""``"haar"``, ``"yunet"``, ``"whole"``, ``"yunet:/path.onnx"``, a table of faces, or a callable."""

@@ -12,14 +12,14 @@ import PIL
 from joblib import Parallel, delayed
 from PIL import Image
 
-from ..errors import PhotoError
+from ..errors import NoFaceError, PhotoError
 from ..storage.cache import file_identity, key_of
 from .faces import Face, look_up
 from .files import Missing
 from .pixels import open_photo
 from .records import FaceCrop, PhotoRecord, face_crop
 
-CUT_VERSION = 2
+CUT_VERSION = 3
 """Counts the changes of what a photograph's crop looks like: crops that older code cut, in a folder
 that outlives it, are then not taken. Raise it with every change of pixels, crop or scaling."""
 
@@ -36,6 +36,7 @@ class CropSettings(NamedTuple):
     image_size: int = 224
     antialias: bool = True
     harmonise: int | None = None
+    min_face_size: float | None = None
 
 
 def photo_key(photo, settings):
@@ -91,11 +92,18 @@ class Crops:
         What `face_crop` takes.
     settings : CropSettings
     cache : ArrayCache
+
+    Attributes
+    ----------
+    measured : dict of int to (float, float)
+        What `usable` saw of each usable photograph: how much its face was enlarged, and how far
+        from square it was; `~sklearn_blades.photos.doubts.crop_doubts` makes words of it.
     """
 
     def __init__(self, photos, settings, cache):
         self.photos, self.settings, self.cache = photos, settings, cache
         self._keys = {}
+        self.measured = {}
 
     def __len__(self):
         return len(self.photos)
@@ -145,7 +153,8 @@ class Crops:
         Parameters
         ----------
         on_error : {"raise", "nan"}
-            Raise the first `PhotoError`, or leave such photographs out with one warning.
+            Raise the first `PhotoError` at once (`NoFaceError` when all have been looked at, with
+            their number), or leave such photographs out with one warning.
 
         Returns
         -------
@@ -154,11 +163,15 @@ class Crops:
         """
         # Only the errors stay in memory; the crops are in the cache.
         errors = Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(self._problem)(index) for index in range(len(self))
+            delayed(self._problem)(index, on_error) for index in range(len(self))
         )
         bad = [error for error in errors if error is not None]
         if bad and on_error == "raise":
-            raise bad[0]
+            raise NoFaceError(
+                bad[0].path,
+                f"{bad[0].problem} {len(bad)} of {len(self)} photographs are without a face that "
+                "was found; on_error='nan' goes on without them.",
+            )
         if bad:
             warnings.warn(
                 f"{len(bad)} of {len(self)} photographs cannot be used and are left out of "
@@ -179,22 +192,28 @@ class Crops:
             delayed(self.attempt)(index) for index in range(len(self))
         )
 
-    def _problem(self, index):
+    def _problem(self, index, on_error):
         result = self.attempt(index)
-        return result if isinstance(result, PhotoError) else None
+        if isinstance(result, PhotoError):
+            if on_error == "raise" and not isinstance(result, NoFaceError):
+                raise result
+            return result
+        self.measured[index] = result.enlarged, result.stretched
+        return None
 
 
 def _packed(crop):
-    """A crop as one array, so that the cache has all of it or nothing: pixels, then the face."""
+    """A crop as one array, so that the cache has all of it or nothing: pixels, then numbers."""
     face = crop.face
-    row = np.array([*face.box, *face.eyes[0], *face.eyes[1], *face.mouth])
+    points = *face.eyes[0], *face.eyes[1], *face.mouth
+    row = np.array([*face.box, *points, crop.enlarged, crop.stretched])
     return np.concatenate([crop.pixels.reshape(-1), row.view(np.uint8)])
 
 
 def _unpacked(array, size):
     end = size * size * 3
-    left, top, right, bottom, *points = array[end:].view(float).tolist()
+    left, top, right, bottom, *points, enlarged, stretched = array[end:].view(float).tolist()
     face = Face(
         (left, top, right, bottom), (tuple(points[:2]), tuple(points[2:4])), tuple(points[4:])
     )
-    return FaceCrop(array[:end].reshape(size, size, 3), face)
+    return FaceCrop(array[:end].reshape(size, size, 3), face, enlarged, stretched)

@@ -1,14 +1,13 @@
-"""Where the face is: locators, the canonical layout of eyes and mouth, and the square crop."""
+"""Where a face is: its box, the canonical layout of eyes and mouth, and the square crop."""
 
 import math
 import os
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 import numpy as np
+
+from ..errors import SmallFaceError
 
 # Medians over some 300 portraits, in fractions of the face box. Haar's square box:
 _EYES = ((0.31, 0.40), (0.69, 0.40))
@@ -16,12 +15,6 @@ _MOUTH = (0.50, 0.79)
 # The middle way between that and tighter boxes (eyes at 0.31, mouth at 0.73), for ready-made crops:
 _WHOLE_EYES = ((0.30, 0.35), (0.70, 0.35))
 _WHOLE_MOUTH = (0.50, 0.76)
-SEARCH_SIDE = 1024  # px, long side: larger copies cost time and find no further main faces
-_REMEDY = (
-    'pip install "sklearn-blades[faces]". Without it, face_locator="whole" takes images that are '
-    "face crops already."
-)
-_spare = {}  # OpenCV's detectors, which keep state while they look, that nobody uses
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,50 +132,6 @@ def look_up(table, path):
     return None if found is None else as_face(found)
 
 
-def locator(face_locator):
-    """Turn plain data into a callable that finds faces.
-
-    Parameters
-    ----------
-    face_locator : "haar", "yunet:/path/to/model.onnx" or callable
-        The frontal Haar cascade that OpenCV carries, its YuNet network from a local file, or
-        any callable from a PIL RGB image to a list of faces or boxes in fractions.
-
-    Returns
-    -------
-    callable
-        PIL RGB image -> list of `Face`, in no particular order; empty where there is none.
-
-    Raises
-    ------
-    ValueError
-        For an unknown name, and for ``"whole"`` and tables, which find nothing in an image:
-        `~sklearn_blades.photos.records.face_crop` takes those.
-    ImportError
-        Where OpenCV is needed and cannot be imported, saying what to install.
-    FileNotFoundError
-        Where there is no YuNet file at the path.
-    """
-    if callable(face_locator):
-        return lambda image: [as_face(found) for found in face_locator(image)]
-    if face_locator == "haar":
-        _opencv("CascadeClassifier")
-        return _haar
-    if isinstance(face_locator, str) and face_locator.startswith("yunet:"):
-        model = str(Path(face_locator.removeprefix("yunet:")).expanduser())
-        if not Path(model).is_file():
-            raise FileNotFoundError(
-                f"face_locator={face_locator!r}: there is no file {model!r}; download OpenCV's "
-                "YuNet model and write 'yunet:/where/you/put/it.onnx'."
-            )
-        _opencv("FaceDetectorYN")
-        return partial(_yunet, model)
-    raise ValueError(
-        f"face_locator={face_locator!r}; use 'haar', 'whole', 'yunet:/path/to/model.onnx', a "
-        "{path: Face} table, or a callable from an image to a list of faces."
-    )
-
-
 def crop(image, face, margin):
     """Cut a square around a face.
 
@@ -210,6 +159,49 @@ def crop(image, face, margin):
     return part, face.moved((left / width, top / height, right / width, bottom / height))
 
 
+def check_side(name: str, size: tuple[int, int], face: Face, least: float) -> None:
+    """Refuse a face that has too few pixels in its file.
+
+    Parameters
+    ----------
+    name : str
+        What the error calls the photograph.
+    size : (width, height)
+        The photograph's, in pixels.
+    face : Face
+    least : float
+        Pixels of the larger side of its box, of which no more count than the photograph's shorter
+        side has.
+
+    Raises
+    ------
+    SmallFaceError
+    """
+    left, top, right, bottom = face.box
+    side = min(max((right - left) * size[0], (bottom - top) * size[1]), *size)
+    if round(side, 3) < least:  # 0.6 - 0.4 is a little less than 0.2
+        raise SmallFaceError(
+            name,
+            f"its face measures {side:.0f} pixels in the file, min_face_size is {least:g}; take "
+            "a larger copy of the photograph or leave it out. min_face_size=0 takes any.",
+        )
+
+
+def least_side(min_face_size: float | None, image_size: int) -> float:
+    """``min_face_size`` in pixels; for None an eighth of ``image_size``, but at least 16.
+
+    Examples
+    --------
+    >>> least_side(None, 224), least_side(None, 32), least_side(100, 224)
+    (28.0, 16.0, 100.0)
+    """
+    if min_face_size is None:
+        return max(image_size / 8, 16.0)
+    if not (isinstance(min_face_size, int | float | np.number) and 0 <= min_face_size < math.inf):
+        raise ValueError(f"min_face_size={min_face_size!r}: pixels, 0 or more, or None.")
+    return float(min_face_size)
+
+
 def square(size, face, margin):
     """The pixel box (left, top, right, bottom) that `crop` cuts from an image of ``size``."""
     width, height = size
@@ -222,89 +214,3 @@ def square(size, face, margin):
 
     x, y = start(left, right, width), start(top, bottom, height)
     return x, y, x + side, y + side
-
-
-def _opencv(needed):
-    """OpenCV, imported on first use, or an error that says what to type."""
-    try:
-        import cv2
-    except ImportError as error:
-        raise ImportError(f"This face locator needs OpenCV: {_REMEDY}") from error
-    if not hasattr(cv2, needed):  # version 5 dropped the cascades
-        raise ImportError(f"OpenCV {cv2.__version__} has no {needed}: {_REMEDY}")
-    return cv2
-
-
-@contextmanager
-def _borrowed(key, make):
-    """What ``make()`` gave, for one thread at a time; made again only where all are in use."""
-    spare = _spare.setdefault(key, SimpleQueue())
-    try:
-        detector = spare.get_nowait()
-    except Empty:
-        detector = make()
-    yield detector
-    spare.put(detector)
-
-
-def _search_copy(image):
-    """A copy of ``image`` whose long side is at most `SEARCH_SIDE`."""
-    copy = image.copy()
-    copy.thumbnail((SEARCH_SIDE, SEARCH_SIDE))
-    return copy
-
-
-def _haar(image):
-    cv2 = _opencv("CascadeClassifier")
-    name = str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml")
-    gray = np.asarray(_search_copy(image).convert("L"))
-    height, width = gray.shape
-    smallest = max(24, min(width, height) // 16)
-    with _borrowed("haar", lambda: cv2.CascadeClassifier(name)) as cascade:
-        rows = cascade.detectMultiScale(
-            gray, scaleFactor=1.1, minNeighbors=5, minSize=(smallest, smallest)
-        )
-    scale = np.array([width, height, width, height])
-    return [Face.from_box(np.array([x, y, x + w, y + h]) / scale) for x, y, w, h in rows]
-
-
-def _yunet(model, image):
-    cv2 = _opencv("FaceDetectorYN")
-    bgr = np.ascontiguousarray(np.asarray(_search_copy(image))[:, :, ::-1])
-    size = bgr.shape[1], bgr.shape[0]
-
-    def load():
-        try:
-            return cv2.FaceDetectorYN.create(model, "", size)
-        except cv2.error as error:
-            raise ValueError(
-                f"{model}: OpenCV cannot read it as a YuNet model ({error})."
-            ) from error
-
-    with _borrowed(model, load) as detector:
-        detector.setInputSize(size)
-        return yunet_faces(detector.detect(bgr)[1], size)
-
-
-def yunet_faces(rows, size):
-    """Faces from YuNet's table.
-
-    Parameters
-    ----------
-    rows : array of shape (n, 15) or None
-        Pixels: x, y, width, height, then x, y of the two eyes, the nose's tip and the two mouth
-        corners, then the score.
-    size : (width, height)
-        Of the image that YuNet looked at.
-
-    Returns
-    -------
-    list of Face
-    """
-    if rows is None:
-        return []
-    rows = np.asarray(rows, dtype=float)[:, :14].reshape(-1, 7, 2) / np.asarray(size)
-    return [
-        Face((*corner, *(corner + extent)), (tuple(first), tuple(second)), tuple((a + b) / 2))
-        for corner, extent, first, second, _nose, a, b in rows
-    ]

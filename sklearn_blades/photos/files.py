@@ -19,13 +19,14 @@ from PIL import (  # importing a plugin registers it
     WebPImagePlugin,  # noqa: F401
 )
 
-from ..errors import OversizedPhotoError, PhotoError
+from ..errors import AnimatedPhotoError, OversizedPhotoError, PhotoError
 from .containers import boxes, jpeg, png, tiff_file
 from .containers.splice import Container
 from .containers.tiff import Tiff
 
 MAX_PIXELS = 210_000_000  # the largest phone pictures have 201 million; as RGB that is 0.6 GB
 FORMATS = ("PNG", "TIFF", "WEBP", "AVIF", "GIF", "BMP")  # and JPEG, and HEIC with its extra
+ANIMATED = {"PNG", "WEBP", "AVIF", "GIF"}  # the formats in which frames are an animation
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 # Raw files that do not even begin as TIFF: Panasonic, Olympus, Fujifilm, Minolta, Sigma, Canon.
 _RAW_PREFIXES: tuple[bytes, ...] = (b"IIU\x00", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD")
@@ -118,6 +119,31 @@ def open_header(source):
         raise
     except Exception as error:  # Pillow's readers meet hostile bytes and raise nearly anything
         raise PhotoError(name, f"cannot be decoded: {error or type(error).__name__}.") from error
+
+
+def check_still(source, image):
+    """Refuse an animation: which of its frames is meant, nobody has said.
+
+    TIFF and HEIC files may hold a preview or a second picture beside the photograph, and pass.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, bytes or PIL image
+        What the error names.
+    image : PIL image
+        As `open_header` yields it.
+
+    Raises
+    ------
+    AnimatedPhotoError
+    """
+    moves = getattr(image, "is_animated", False) or image.info.get("animated")
+    if moves and image.format in ANIMATED:
+        raise AnimatedPhotoError(
+            name_of(source),
+            f"is an animated {image.format}; a photograph has one frame. Save the one you mean, "
+            "for example PIL.Image.open(path).convert('RGB').save('frame.png').",
+        )
 
 
 def name_of(source):

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from .colour import to_srgb
-from .files import open_header
+from .files import check_still, open_header
 from .tags import orientation
 
 _UPRIGHT = {
@@ -46,8 +46,11 @@ def open_photo(source, *, min_size=None):
         Where the file is missing, no image, damaged or truncated.
     OversizedPhotoError
         Where the header announces too many pixels.
+    AnimatedPhotoError
+        Where there are several frames.
     """
     with open_header(source) as image:
+        check_still(source, image)
         turn = orientation(image)
         if min_size is not None and image is not source:
             image.draft(None, (min_size, min_size))
@@ -57,6 +60,7 @@ def open_photo(source, *, min_size=None):
 def header(source):
     """The size (width, height) that `open_photo` would give, and the format, without decoding."""
     with open_header(source) as image:
+        check_still(source, image)
         turn = orientation(image)
         return image.size[::-1] if turn >= 5 else image.size, image.format
 

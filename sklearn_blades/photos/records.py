@@ -13,17 +13,18 @@ from PIL import Image
 from ..errors import NoFaceError, PhotoError
 from .exif import CATEGORICAL_TAGS, NUMERIC_TAGS, normalise_exif, read_exif
 from .faces import (
-    SEARCH_SIDE,
     Face,
     as_face,
     check_margin,
+    check_side,
     crop,
-    locator,
+    least_side,
     look_up,
     square,
     whole,
 )
 from .files import Missing, name_of
+from .locators import SEARCH_SIDE, locator
 from .pixels import harmonised, header, open_photo, resized
 from .rows import PhotoRecord, photo_list
 
@@ -39,10 +40,17 @@ class FaceCrop:
     pixels : ndarray of uint8, shape (image_size, image_size, 3)
     face : Face
         In fractions of the crop.
+    enlarged : float
+        Pixels of the crop's side for one in the file: above 1, the file shows less than the crop.
+    stretched : float
+        Longer over shorter side of what was scaled to the square; above 1 only where
+        ``face_locator="whole"`` met a picture that is not square.
     """
 
     pixels: np.ndarray
     face: Face
+    enlarged: float = 1.0
+    stretched: float = 1.0
 
 
 def read_photos(paths, *, exif=None, faces=None, n_jobs=None, on_error="raise"):
@@ -101,6 +109,7 @@ def face_crop(
     image_size=224,
     antialias=True,
     harmonise=None,
+    min_face_size=None,
 ):
     """Cut the face out of a photograph and scale it.
 
@@ -108,7 +117,7 @@ def face_crop(
     ----------
     photo : PhotoRecord, str, Path, bytes, PIL image or ndarray of uint8, (h, w, 3) or (h, w)
         A record's own face goes before the locator.
-    face_locator : "haar", "whole", "yunet:/path.onnx", {path: Face} or callable
+    face_locator : "haar", "yunet", "whole", "yunet:/path.onnx", {path: Face} or callable
         ``"whole"`` keeps the whole image and takes it for a crop at ``face_margin`` times the
         face box. Of several faces the largest is taken.
     face_margin : float of at least 1
@@ -120,6 +129,9 @@ def face_crop(
     harmonise : int, optional
         JPEG quality, 1 to 100, at which the scaled face is compressed once more: see
         `~sklearn_blades.photos.pixels.harmonised`.
+    min_face_size : float, optional
+        Least pixels that the larger side of the face's box must have in the file. By default an
+        eighth of ``image_size``, but at least 16. 0 takes any.
 
     Returns
     -------
@@ -129,6 +141,10 @@ def face_crop(
     ------
     NoFaceError
         Where no face was found.
+    SmallFaceError
+        Where the face is smaller than ``min_face_size``.
+    AnimatedPhotoError
+        Where the file has several frames.
     PhotoError
         Where the photograph cannot be read.
 
@@ -138,22 +154,28 @@ def face_crop(
     a face from a table and the same face from a locator give the same pixels.
     """
     check_margin(face_margin)
+    least = least_side(min_face_size, image_size)
     source, face = _source(photo)
+    name = name_of(getattr(photo, "path", photo))
     size, form = header(source)
     if form != "JPEG":  # a JPEG alone can be decoded small; others once for both uses
         source = open_photo(source)
     if isinstance(face_locator, str) and face_locator == "whole":
-        image = open_photo(source, min_size=image_size if antialias else None)
         face = face or whole(face_margin)
-        return FaceCrop(_scaled(image, image_size, antialias, harmonise), face)
+        check_side(name, size, face, least)
+        image = open_photo(source, min_size=image_size if antialias else None)
+        pixels = _scaled(image, image_size, antialias, harmonise)
+        return FaceCrop(pixels, face, image_size / min(size), max(size) / min(size))
     if face is None:
-        face = _find(source, size, name_of(getattr(photo, "path", photo)), face_locator)
+        face = _find(source, size, name, face_locator)
+    check_side(name, size, face, least)
     left, _, right, _ = square(size, face, face_margin)
     enough = -(-image_size * min(size) // (right - left))
     image, face = crop(
         open_photo(source, min_size=enough if antialias else None), face, face_margin
     )
-    return FaceCrop(_scaled(image, image_size, antialias, harmonise), face)
+    pixels = _scaled(image, image_size, antialias, harmonise)
+    return FaceCrop(pixels, face, image_size / (right - left))
 
 
 def _scaled(image, size, antialias, harmonise):

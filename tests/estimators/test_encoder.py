@@ -177,8 +177,12 @@ class TestFit:
         assert encoder.tasks_.names == ("manipulated", "manipulated_regions")
 
     def test_duplicates_are_fine_and_stay_together(self, photos):
-        assert BladesEncoder(**FEW).fit(photos[:4] * 2).n_iter_ == 1
-        with pytest.raises(ValueError, match=r"4 photograph\(s\), 1 different file"):
+        with pytest.warns(UserWarning, match="4 of 8 photographs are copies of others"):
+            assert BladesEncoder(**FEW).fit(photos[:4] * 2).n_iter_ == 1
+        with (
+            pytest.warns(UserWarning, match="3 of 4 photographs are copies"),
+            pytest.raises(ValueError, match=r"4 photograph\(s\), 1 different file"),
+        ):
             BladesEncoder(**{**SMALL, "tasks": [Manipulated()]}).fit(photos[:1] * 4)
 
     def test_one_photograph(self, photos):

@@ -1,9 +1,6 @@
-"""Faces: fractions, the square crop, the locators and what they say when they cannot work."""
+"""Faces: fractions of the image, the canonical layout, the square crop, tables."""
 
 import pickle
-import sys
-import threading
-import types
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +11,10 @@ from sklearn_blades.photos.faces import (
     Face,
     as_face,
     crop,
-    locator,
     look_up,
     square,
     whole,
-    yunet_faces,
 )
-from tests.drawn import portrait
 
 
 def test_a_face_holds_plain_tuples_and_sorts_its_eyes():
@@ -92,7 +86,6 @@ def test_boxes_and_faces_are_both_faces():
     face = Face.from_box((0.1, 0.1, 0.5, 0.5))
     assert as_face(face) is face
     assert as_face((0.1, 0.1, 0.5, 0.5)) == face
-    assert locator(lambda image: [(0.1, 0.1, 0.5, 0.5), face])(None) == [face, face]
 
 
 def test_a_table_matches_keys_as_written_and_by_real_path(tmp_path, monkeypatch):
@@ -105,75 +98,3 @@ def test_a_table_matches_keys_as_written_and_by_real_path(tmp_path, monkeypatch)
             assert look_up({"z.jpg": (0, 0, 1, 1), key: (0.1, 0.1, 0.5, 0.5)}, path) == face
     assert look_up({"a.jpg": face}, "b.jpg") is None
     assert look_up({"a.jpg": face}, np.zeros((8, 8, 3))) is None  # an array has no path
-
-
-def test_haar_finds_the_drawn_face():
-    pytest.importorskip("cv2")
-    (found,) = locator("haar")(portrait())
-    assert found.box == pytest.approx((0.25, 0.2, 0.75, 0.7), abs=0.08)
-    assert locator("haar")(Image.new("RGB", (300, 300), "gray")) == []
-    (small,) = locator("haar")(portrait(2400, 2400, (0.4, 0.4, 0.6, 0.6)))
-    assert small.box == pytest.approx((0.4, 0.4, 0.6, 0.6), abs=0.04)
-
-
-def test_no_two_threads_have_one_cascade_and_the_next_takes_it_over(monkeypatch):
-    cv2 = pytest.importorskip("cv2")
-    image, found = portrait(), {}
-
-    def work(number):
-        found[number] = [locator("haar")(image) for _ in range(3)]
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 4
-    assert all(each == found[0] and len(each[0]) == 1 for each in found.values())
-
-    monkeypatch.setattr(cv2, "CascadeClassifier", None)  # no thread makes another
-    found.clear()
-    late = threading.Thread(target=work, args=(5,))
-    late.start()
-    late.join()
-    assert len(found) == 1
-
-
-@pytest.mark.parametrize("name", ["haar", "yunet:{}"])
-def test_without_opencv_the_error_says_what_to_type(name, monkeypatch, tmp_path):
-    model = tmp_path / "model.onnx"
-    model.touch()
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(ImportError, match=r"sklearn-blades\[faces\].*face_locator=\"whole\""):
-        locator(name.format(model))
-
-
-def test_an_opencv_without_cascades_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cv2", types.SimpleNamespace(__version__="5.0.0"))
-    with pytest.raises(ImportError, match=r"5\.0\.0 has no CascadeClassifier.*whole"):
-        locator("haar")
-
-
-def test_yunet_wants_a_model_file(tmp_path):
-    pytest.importorskip("cv2")
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.onnx"):
-        locator(f"yunet:{tmp_path}/nowhere.onnx")
-    (tmp_path / "text.onnx").write_text("not a network")
-    find = locator(f"yunet:{tmp_path}/text.onnx")
-    with pytest.raises(ValueError, match=r"text\.onnx: OpenCV cannot read it"):
-        find(Image.new("RGB", (64, 64)))
-
-
-def test_yunets_rows_become_faces():
-    row = [20, 10, 100, 120, 90, 50, 50, 52, 70, 80, 85, 100, 55, 104, 0.9]
-    (face,) = yunet_faces(np.array([row], dtype=np.float32), (200, 400))
-    assert face.box == pytest.approx((0.1, 0.025, 0.6, 0.325))
-    assert np.array(face.eyes) == pytest.approx(np.array([[0.25, 0.13], [0.45, 0.125]]))
-    assert face.mouth == pytest.approx((0.35, 0.255))
-    assert yunet_faces(None, (200, 400)) == []
-
-
-@pytest.mark.parametrize("wrong", ["hare", "whole", "yunet", {"a.jpg": (0, 0, 1, 1)}, None, 3])
-def test_an_unknown_locator_is_refused_with_the_choice(wrong):
-    with pytest.raises(ValueError, match="use 'haar', 'whole', 'yunet:"):
-        locator(wrong)

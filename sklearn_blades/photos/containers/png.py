@@ -13,7 +13,7 @@ _MOST_CHUNKS = 1 << 20
 
 
 def take_apart(stream) -> Container:
-    """A PNG as a `Container`; of an animation the still picture."""
+    """A PNG as a `Container`; of an animation the still picture, and the fact."""
     end = size_of(stream)
     parts, at = [(0, 8)], 8
     found: dict = {}
@@ -25,7 +25,7 @@ def take_apart(stream) -> Container:
             break
         if name in _PIXELS:
             parts.append((at, stop))
-        elif name in (b"eXIf", b"iCCP"):
+        elif name in (b"eXIf", b"iCCP", b"acTL"):
             found.setdefault(name, bytes_at(stream, at + 8, length))
         elif name in _TEXT and bytes_at(stream, at + 8, 22) in _PROFILES:
             found.setdefault(b"text", (name, bytes_at(stream, at + 8, length)))
@@ -33,7 +33,9 @@ def take_apart(stream) -> Container:
     parts.append((at, end))  # the end, or what is broken: the decoder says so
     exif = found.get(b"eXIf") or _from_text(*found.get(b"text", (b"", b"")))
     exif = exif.removeprefix(b"Exif\x00\x00")
-    return Container(Spliced(stream, parts), io.BytesIO(exif), _profile(found.get(b"iCCP", b"")))
+    facts = {"animated": int.from_bytes(found.get(b"acTL", b"")[:4], "big") > 1}
+    profile = _profile(found.get(b"iCCP", b""))
+    return Container(Spliced(stream, parts), io.BytesIO(exif), profile, facts)
 
 
 def _profile(data):
