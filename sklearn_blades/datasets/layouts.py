@@ -14,7 +14,16 @@ from ..photos.exif import normalise_exif
 from ..photos.faces import Face
 from ..photos.records import PhotoRecord
 
-PHOTOGRAPHS = ("0_real", "real", "reals", "nature", "natural", "photo", "photos", "photographs")
+PHOTOGRAPHS: tuple[str, ...] = (
+    "0_real",
+    "real",
+    "reals",
+    "nature",
+    "natural",
+    "photo",
+    "photos",
+    "photographs",
+)
 PHOTOGRAPHS += ("photographic", "original", "originals", "authentic")
 _GENERIC = {"1_fake", "fake", "fakes", "ai", "generated", "synthetic"}
 _GENERIC |= {"train", "training", "val", "valid", "validation", "test"}
