@@ -9,7 +9,7 @@ import copy
 
 import torch
 
-from sklearn_blades.towers.architectures import tokenize
+from sklearn_blades.towers.openclip import tokenize
 
 STEP = 0.01  # of the central difference, over the length of the direction
 

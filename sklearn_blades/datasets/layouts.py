@@ -4,24 +4,35 @@ import json
 import os
 import re
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from sklearn.utils import Bunch
 
+from ..ground.types import StrPath
 from ..photos.exif import normalise_exif
 from ..photos.faces import Face
 from ..photos.records import PhotoRecord
 
-PHOTOGRAPHS = ("0_real", "real", "reals", "nature", "natural", "photo", "photos", "photographs")
+PHOTOGRAPHS: tuple[str, ...] = (
+    "0_real",
+    "real",
+    "reals",
+    "nature",
+    "natural",
+    "photo",
+    "photos",
+    "photographs",
+)
 PHOTOGRAPHS += ("photographic", "original", "originals", "authentic")
 _GENERIC = {"1_fake", "fake", "fakes", "ai", "generated", "synthetic"}
 _GENERIC |= {"train", "training", "val", "valid", "validation", "test"}
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif"}
 
 
-def load_generator_folders(root, *, photographs=PHOTOGRAPHS):
+def load_generator_folders(root: StrPath, *, photographs: Iterable[str] = PHOTOGRAPHS) -> Bunch:
     """Read a folder that holds one folder a generator, and folders of photographs.
 
     The label of an image follows from the names of the folders between it and ``root``: it is a

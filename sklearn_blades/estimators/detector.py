@@ -1,12 +1,14 @@
 """From photographs to a verdict: an encoder and a head in one pipeline."""
 
+from typing import Any
+
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 
-def make_detector(encoder, head):
+def make_detector(encoder: Any, head: Any) -> Pipeline:
     """Join an encoder and a head; an encoder that is fitted stays as it is.
 
     Parameters

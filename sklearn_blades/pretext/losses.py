@@ -8,6 +8,7 @@ Shapes do not depend on the data, so nothing waits for an accelerator.
 """
 
 import torch
+from torch import Tensor
 from torch.nn.functional import log_softmax, logsigmoid
 
 # Beyond 12 standard deviations a normal tail is under 1e-32: nothing is left to learn there, and
@@ -30,7 +31,7 @@ def _log_prob_of(logits, target):
     return log_q.gather(-1, target.clamp(min=0).unsqueeze(-1)).squeeze(-1), known
 
 
-def ranking_fidelity(scores, values, *, scale=2.0):
+def ranking_fidelity(scores: Tensor, values: Tensor, *, scale: float = 2.0) -> Tensor:
     """Do the scores order the rows as their values do?
 
     Over all pairs ``i < j`` with known values, the model's probability that row i has the higher
@@ -69,7 +70,7 @@ def ranking_fidelity(scores, values, *, scale=2.0):
     return _masked_mean(_bernoulli_fidelity(log_p, log_not_p, g), pairs)
 
 
-def fidelity(logits, target):
+def fidelity(logits: Tensor, target: Tensor) -> Tensor:
     """Multi-class fidelity ``1 - sqrt(q_y)``, with q the softmax of the logits.
 
     Parameters
@@ -93,7 +94,7 @@ def fidelity(logits, target):
     return _masked_mean(1 - (log_q / 2).exp(), known)
 
 
-def focal_fidelity(logits, target, *, gamma=2.0):
+def focal_fidelity(logits: Tensor, target: Tensor, *, gamma: float = 2.0) -> Tensor:
     """Fidelity that attends to what is still wrong: ``(1 - q_y)^gamma (1 - sqrt(q_y))``.
 
     For long-tailed classes, such as makes of camera (METHOD 3). ``gamma=0`` is `fidelity`.
@@ -116,7 +117,7 @@ def focal_fidelity(logits, target, *, gamma=2.0):
     return _masked_mean(doubt**gamma * (1 - (log_q / 2).exp()), known)
 
 
-def multilabel_fidelity(logits, target):
+def multilabel_fidelity(logits: Tensor, target: Tensor) -> Tensor:
     """Fidelity of independent labels, each with its own sigmoid.
 
     Parameters

@@ -8,7 +8,7 @@ PAPER_WEIGHT_LR = 3e-4
 WARMUP = 0.1
 
 
-def learning_rate(n_steps, *, pretrained, n_parameters):
+def learning_rate(n_steps: int, *, pretrained: bool, n_parameters: int) -> float:
     """Rate of AdamW on the towers.
 
     Pretrained towers: the paper's 1e-5 for its 54,000 steps, growing with the root of what a
@@ -27,7 +27,7 @@ def learning_rate(n_steps, *, pretrained, n_parameters):
     return 1e-3 if n_parameters <= 5_000_000 else 3e-4
 
 
-def rate_factor(step, n_steps, *, warmup):
+def rate_factor(step: int, n_steps: int, *, warmup: float) -> float:
     """Share of AdamW's rate at a step: a straight rise, then half a cosine down to 0.
 
     Parameters
@@ -51,7 +51,7 @@ def rate_factor(step, n_steps, *, warmup):
     return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, n_steps - rising)))
 
 
-def weight_rate(n_updates):
+def weight_rate(n_updates: int) -> float:
     """Rate of Adam on the task weights: the paper's 3e-4 x 54,000 updates of travel in any run.
 
     At most 5e-2, which a few hundred updates need (METHOD 5), and never under the paper's.
@@ -65,7 +65,7 @@ def weight_rate(n_updates):
     return min(5e-2, max(PAPER_WEIGHT_LR, travel / max(1, n_updates)))
 
 
-def starting_share(n_tasks, *, pretrained):
+def starting_share(n_tasks: int, *, pretrained: bool) -> float:
     """Share of the total weight that the primary task starts with on the simplex.
 
     Pretrained towers: equal shares, as published. From scratch two thirds: a tower that knows

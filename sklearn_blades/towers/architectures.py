@@ -1,20 +1,22 @@
-"""The towers themselves: all that is asked of open_clip, and where their weights come from."""
+"""Where the towers' weights come from, and the configuration and pixels that belong to them."""
 
-import difflib
-import os
-import urllib.error
-import urllib.request
 import warnings
-from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import open_clip
 import torch
-from open_clip.model import CustomTextCLIP
-from open_clip.pretrained import download_pretrained, get_pretrained_cfg
+from torch import Tensor, nn
 
+from ..ground.types import StrPath
 from ..storage.archive import is_container
+from .openclip import (
+    build_towers,
+    download,
+    fit_positions,
+    model_config,
+    open_clip_names,
+    tag_settings,
+)
 from .weights import (
     SavedTowers,
     check_form,
@@ -24,9 +26,10 @@ from .weights import (
     translate_authors_checkpoint,
 )
 
-open_clip.add_model_config(Path(__file__).parent / "configs")
+# CLIP's normalisation of RGB in [0, 1], which open_clip uses where weights name none.
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
-_REACH_SECONDS = 5  # how long a model hub may take to answer before we say so
 _LEAST_TEXT = {"context_length": 1, "vocab_size": 1, "width": 1, "heads": 1, "layers": 1}
 
 
@@ -44,8 +47,8 @@ class Preprocessing(NamedTuple):
     """
 
     image_size: int
-    mean: tuple = open_clip.OPENAI_DATASET_MEAN
-    std: tuple = open_clip.OPENAI_DATASET_STD
+    mean: tuple[float, ...] = CLIP_MEAN
+    std: tuple[float, ...] = CLIP_STD
     antialias: bool = True
 
 
@@ -53,11 +56,13 @@ class Weights(NamedTuple):
     """Where weights come from, before they are loaded."""
 
     path: str
-    settings: dict  # of a tag or a saved encoder: mean, std, quick_gelu, image_size, antialias
+    settings: dict[
+        str, Any
+    ]  # of a tag or a saved encoder: mean, std, quick_gelu, image_size, antialias
     saved: SavedTowers | None = None
 
 
-def find_weights(architecture, pretrained):
+def find_weights(architecture: str, pretrained: "StrPath | SavedTowers") -> Weights:
     """The source of weights that ``pretrained`` names; a saved encoder's are read already.
 
     Parameters
@@ -89,55 +94,20 @@ def find_weights(architecture, pretrained):
         return _of_saved(str(path), saved)
     if path.is_file():
         return Weights(str(path), {})
-    settings = get_pretrained_cfg(architecture, str(pretrained))
-    if not settings:
-        tags = open_clip.list_pretrained_tags_by_model(architecture)
-        raise ValueError(
-            f"pretrained={str(pretrained)!r} is neither a file nor a tag of {architecture}; "
-            + (f"its tags: {', '.join(tags)}." if tags else "it has no tags: give a file.")
-        )
-    return Weights(_download(architecture, pretrained, settings), settings)
+    settings = tag_settings(architecture, str(pretrained))
+    return Weights(download(architecture, str(pretrained), settings), settings)
 
 
-def _of_saved(path, saved):
+def _of_saved(path: str, saved: SavedTowers) -> Weights:
     settings = dict(saved.preprocessing)
     if saved.quick_gelu is not None:  # pickles of old do not say
         settings["quick_gelu"] = saved.quick_gelu
     return Weights(path, settings, saved)
 
 
-def _download(architecture, tag, settings):
-    """Path of a tag's weights: from the hub's cache, else by asking whether it is there first."""
-    from huggingface_hub import constants, try_to_load_from_cache
-
-    hub = settings.get("hf_hub", "")
-    repo, filename = os.path.split(hub)
-    names = (
-        [filename] if filename else ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"]
-    )
-    if hub:
-        for name in names:
-            cached = try_to_load_from_cache(repo, name)
-            if isinstance(cached, str):
-                return cached
-    address = constants.ENDPOINT if hub else settings["url"]
-    try:
-        if constants.HF_HUB_OFFLINE:
-            raise OSError("the hub is set to offline")
-        request = urllib.request.Request(address, method="HEAD")
-        with urllib.request.urlopen(request, timeout=_REACH_SECONDS):
-            pass
-    except urllib.error.HTTPError:
-        pass  # an answer, whatever it says
-    except OSError as error:
-        raise OSError(
-            f"pretrained={tag!r} of {architecture} is not on this machine and its host cannot be "
-            f"reached ({error}). Go online once, or give pretrained= a local file of weights."
-        ) from error
-    return download_pretrained(settings)
-
-
-def configure(architecture, image_size=None, source=None):
+def configure(
+    architecture: str, image_size: int | None = None, source: Weights | None = None
+) -> dict[str, Any]:
     """An architecture's configuration, but for what the user or a source of weights says.
 
     Parameters
@@ -157,7 +127,7 @@ def configure(architecture, image_size=None, source=None):
         For an unknown architecture, or a saved encoder that is not of it.
     """
     settings = source.settings if source else {}
-    config = _model_config(architecture)
+    config = model_config(architecture)
     size = settings.get("image_size", config["vision_cfg"].get("image_size", 224))
     if not isinstance(image_size or size, int):
         raise ValueError(f"{architecture} has no square input; give image_size=.")
@@ -175,36 +145,8 @@ def configure(architecture, image_size=None, source=None):
     return config
 
 
-def _model_config(architecture):
-    known = open_clip.list_models()
-    if architecture not in known and not str(architecture).startswith("local-dir:"):
-        close = difflib.get_close_matches(str(architecture), known, n=3)
-        hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "see open_clip."
-        raise ValueError(
-            f"architecture={architecture!r} is unknown; use 'blades-tiny', 'blades-rn50' or a "
-            f"name of open_clip.list_models(); {hint}"
-        )
-    config = deepcopy(open_clip.get_model_config(architecture))
-    # Weights only ever come from `pretrained`, so no tower fetches its own.
-    if "timm_model_name" in config["vision_cfg"]:
-        config["vision_cfg"]["timm_model_pretrained"] = False
-    if "hf_model_name" in config["text_cfg"]:
-        config["text_cfg"]["hf_model_pretrained"] = False
-    for key in ("custom_text", "multimodal_cfg"):
-        config.pop(key, None)
-    return config
-
-
-def build_towers(architecture, config):
-    """Both towers, random, as open_clip builds them from a configuration."""
-    try:
-        return CustomTextCLIP(**config)
-    except OSError as error:
-        raise OSError(f"{architecture} needs files of a model hub: {error}") from error
-
-
 @torch.no_grad()
-def open_branches(visual):
+def open_branches(visual: nn.Module) -> None:
     """Open the residual branches of a ModifiedResNet, which open_clip starts shut, by a fifth.
 
     Shut, the tower starts as a stack of averages; the coarse task of ``blades-tiny``, alone, was
@@ -216,7 +158,7 @@ def open_branches(visual):
 
 
 @torch.no_grad()
-def try_size(visual, architecture, size):
+def try_size(visual: nn.Module, architecture: str, size: int) -> None:
     """Raise ValueError if the image tower takes no images of this size."""
     try:
         visual.eval()(torch.zeros(1, 3, size, size))
@@ -227,19 +169,7 @@ def try_size(visual, architecture, size):
     visual.train()
 
 
-def tokenize(architecture, prompts):
-    """Tokens (n_prompts, context_length), without touching the root logger or the network."""
-    text = _model_config(architecture)["text_cfg"]
-    if not prompts:
-        return torch.zeros((0, text.get("context_length", 77)), dtype=torch.long)
-    if "hftokenizer_name" in text or "siglip" in architecture.lower():
-        return open_clip.gettokenizer(architecture)(list(prompts))
-    length = text.get("context_length", 77)
-    kwargs = text.get("tokenizer_kwargs", {})
-    return open_clip.SimpleTokenizer(context_length=length, **kwargs)(list(prompts))
-
-
-def cut_to_longest(tokens, text):
+def cut_to_longest(tokens: Tensor, text: nn.Module) -> Tensor:
     """Drop the padding behind the longest prompt.
 
     Where the text transformer is causal and read at the end token, what follows cannot change a
@@ -250,7 +180,7 @@ def cut_to_longest(tokens, text):
     return tokens[:, : int(tokens.argmax(dim=-1).max()) + 1]
 
 
-def load_weights(towers, architecture, source, size):
+def load_weights(towers: nn.Module, architecture: str, source: Weights, size: int) -> Preprocessing:
     """Load a file into the towers; return the preprocessing that belongs to it."""
     known = Preprocessing._fields[1:]
     settings = {key: source.settings[key] for key in known if key in source.settings}
@@ -260,12 +190,12 @@ def load_weights(towers, architecture, source, size):
             for name, value in source.saved.weights.items()
             if name.startswith("towers.")
         }
-        open_clip.model.resize_pos_embed(state, towers)
+        fit_positions(towers, state)
     elif is_authors_checkpoint(state := read_state_dict(source.path)):
         state = translate_authors_checkpoint(state, towers.state_dict(), source.path)
         settings["antialias"] = False
     else:
-        state = _open_clip_names(towers, state)
+        state = open_clip_names(towers, state)
     preprocessing = Preprocessing(size, **settings)
     expected = towers.state_dict()
     # A deeper image tower of the same family has all the tensors we look for, and more of its own.
@@ -290,11 +220,3 @@ def load_weights(towers, architecture, source, size):
             stacklevel=2,
         )
     return preprocessing
-
-
-def _open_clip_names(towers, state):
-    state = open_clip.convert.convert_state_dict(towers, state)
-    if "positional_embedding" in state:  # the text tower without its prefix, as CLIP saves it
-        state = open_clip.model.convert_to_custom_text_state_dict(state)
-    open_clip.model.resize_pos_embed(state, towers)
-    return state

@@ -8,15 +8,14 @@ from torch.nn.functional import normalize
 
 from .architectures import (
     Preprocessing,
-    build_towers,
     configure,
     cut_to_longest,
     find_weights,
     load_weights,
     open_branches,
-    tokenize,
     try_size,
 )
+from .openclip import build_towers, tokenize
 from .weights import SavedTowers
 
 _MAX_LOGIT_SCALE = 100.0  # CLIP's own bound on the learned scale

@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from torchvision.models import resnet50
 
 from sklearn_blades import BladesEncoder
 from sklearn_blades.photos.records import open_photo
+from sklearn_blades.towers import architectures
 from sklearn_blades.towers.embedding import JointEmbedding
+from sklearn_blades.towers.openclip import tokenize
 
 PROMPTS = ("a photo of a photographic face", "a photo of a manipulated face", "short")
 
@@ -82,12 +85,11 @@ def test_pickle_keeps_every_bit(tiny):
 
 @torch.no_grad()
 def test_pickle_keeps_the_activation_of_a_tag(tiny, tmp_path, monkeypatch):
-    from sklearn_blades.towers import architectures as towers
     from sklearn_blades.towers import embedding
 
     state = {name: value.contiguous() for name, value in tiny.towers.state_dict().items()}
     save_file(state, tmp_path / "w.safetensors")
-    weights = towers.Weights(str(tmp_path / "w.safetensors"), {"quick_gelu": True})
+    weights = architectures.Weights(str(tmp_path / "w.safetensors"), {"quick_gelu": True})
     with monkeypatch.context() as patch:
         patch.setattr(embedding, "find_weights", lambda *args: weights)
         quick = JointEmbedding("blades-tiny", PROMPTS, pretrained="a tag").eval()
@@ -107,6 +109,19 @@ def test_building_says_nothing_and_leaves_the_root_logger_alone(caplog):
 def test_any_architecture_of_open_clip():
     embedding = JointEmbedding("ViT-S-32-alt", PROMPTS, image_size=64).eval()
     assert embedding(pixels(2, 64)).shape == (2, 3)
+
+
+def test_an_architecture_with_a_vocabulary_of_its_own_never_gets_that_of_clip(monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)  # as where it is not installed
+    with pytest.raises(ImportError, match=r"ViT-B-16-SigLIP.*pip install transformers"):
+        tokenize("ViT-B-16-SigLIP", PROMPTS)
+
+
+def test_pixels_are_normalised_as_clip_does_where_weights_say_nothing():
+    import open_clip
+
+    assert architectures.CLIP_MEAN == open_clip.OPENAI_DATASET_MEAN
+    assert architectures.CLIP_STD == open_clip.OPENAI_DATASET_STD
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])

@@ -1,6 +1,7 @@
 """The made-up cameras of the two sources: invented makes, so nothing is claimed of real ones."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -48,27 +49,27 @@ class Body:
         return tables.reshape(2, 64).tolist()
 
 
-_ALDRA = dict(
+_ALDRA: dict[str, Any] = dict(
     make="ALDRA", crop=1.5, focal_range=(18, 140), widest=2.8, read_noise=4.0, iso_max=12800,
     saturation=1.15, matrix_tilt=0.04, tint=(0.03, -0.02), contrast=0.9, denoise=0.35, sharpen=0.5,
     radius=0.8, jpeg=(2.0, 0.16, 1.5), subsampling=1,
 )  # fmt: skip
-_BOREL = dict(
+_BOREL: dict[str, Any] = dict(
     make="Borel", crop=1.0, focal_range=(24, 200), widest=1.8, read_noise=5.0, iso_max=25600,
     saturation=1.0, matrix_tilt=-0.05, tint=(-0.02, 0.03), contrast=0.55, denoise=0.15, sharpen=0.3,
     radius=1.0, jpeg=(1.6, 0.24, 1.2), subsampling=0,
 )  # fmt: skip
-_CORVID = dict(
+_CORVID: dict[str, Any] = dict(
     make="corvid", crop=7.0, focal_range=(4.2, 4.2), widest=1.8, read_noise=2.5, iso_max=3200,
     saturation=1.3, matrix_tilt=0.0, tint=(0.0, 0.05), contrast=1.2, denoise=0.75, sharpen=0.9,
     radius=1.2, jpeg=(2.4, 0.10, 2.0), subsampling=2,
 )  # fmt: skip
-_DUNLIN = dict(
+_DUNLIN: dict[str, Any] = dict(
     make="Dunlin", crop=2.7, focal_range=(8.8, 36), widest=2.0, read_noise=3.0, iso_max=6400,
     saturation=0.85, matrix_tilt=-0.10, tint=(0.06, -0.06), contrast=1.5, denoise=0.55,
     sharpen=0.75, radius=1.6, jpeg=(2.2, 0.30, 1.0), subsampling=2,
 )  # fmt: skip
-_EMBER = dict(
+_EMBER: dict[str, Any] = dict(
     make="EMBER", crop=2.0, focal_range=(12, 100), widest=2.8, read_noise=3.5, iso_max=12800,
     saturation=1.4, matrix_tilt=0.10, tint=(0.08, -0.04), contrast=0.7, denoise=0.1, sharpen=0.65,
     radius=0.6, jpeg=(3.0, 0.08, 1.8), subsampling=0,
