@@ -73,10 +73,13 @@ class BladesEncoder(
         alike, so that what is learned survives them
         (`sklearn_blades.evaluation.robustness_curve` tells how far).
     exif_fraction : float, default=0.25
-        Largest share of photographs with EXIF in a batch; it does not bind where all have EXIF.
+        Largest share of a batch whose EXIF labels count, where photographs with EXIF are the
+        minority; the others in that batch teach the face tasks alone. Every photograph comes once
+        an epoch.
     face_locator : str, dict or callable, default="haar"
-        ``"haar"`` or ``"yunet"`` (both need the extra ``faces``), ``"whole"`` for face crops, ``"yunet:/path.onnx"``,
-        a ``{path: Face or box}`` table, or a callable from a PIL image to faces.
+        ``"haar"`` or ``"yunet"`` (both need the extra ``faces``), ``"whole"`` for face crops,
+        ``"yunet:/path.onnx"``, a ``{path: Face or box}`` table, or a callable from a PIL image to
+        faces.
     face_margin : float, default=1.3
         Side of the crop over the face box.
     min_face_size : float, default=None
@@ -118,7 +121,9 @@ class BladesEncoder(
         what has room in neither is decoded again. Where the system's temporary folder is kept in
         memory or is small, set ``TMPDIR`` to one on a disk, or name ``memory``.
     checkpoint_dir : str, default=None
-        Folder for a checkpoint after each epoch; an interrupted ``fit`` goes on from it.
+        Folder for checkpoints, after each epoch and every ten minutes. An interrupted ``fit``
+        with the same photographs and parameters goes on from there, also without a
+        ``random_state``; one that was finished is returned at once. Each run has a folder in it.
     on_error : {"raise", "nan"}, default="raise"
         For photographs that cannot be used: raise, or leave them out of ``fit`` with a warning
         and give NaN rows in ``transform``.
