@@ -136,7 +136,21 @@ def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, ca
         warnings.warn(doubt, UserWarning, stacklevel=4)  # the line that called fit
     crops = crops.part(rows)
     exifs = [record.exif for record in read_photos(crops.photos, n_jobs=encoder.n_jobs)]
-    plan = Plan(
+    photographs = Photographs(crops, exifs, np.array([groups[row] for row in rows]))
+    where = RuntimePlan(
+        device=str(device),
+        precision=precision,
+        n_workers=_workers(encoder),
+        run=run,
+        callbacks=callbacks,
+        verbose=encoder.verbose,
+    )
+    plan = _plan(encoder, tasks, weighting, seed, where)
+    return pretrain(plan, photographs, embedding)
+
+
+def _plan(encoder, tasks, weighting, seed, where):
+    return Plan(
         tasks=tasks,
         seed=seed,
         views=ViewPlan(encoder.paired_views, encoder.resampled_views, encoder.augment),
@@ -155,17 +169,8 @@ def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, ca
             weight_decay=encoder.weight_decay,
             pretrained=encoder.pretrained is not None,
         ),
-        runtime=RuntimePlan(
-            device=str(device),
-            precision=precision,
-            n_workers=_workers(encoder),
-            run=run,
-            callbacks=callbacks,
-            verbose=encoder.verbose,
-        ),
+        runtime=where,
     )
-    photographs = Photographs(crops, exifs, np.array([groups[row] for row in rows]))
-    return pretrain(plan, photographs, embedding)
 
 
 def _repeated(photos):

@@ -84,15 +84,22 @@ def pretrain(plan, photographs, embedding):
         )
         for side, rows in enumerate((inner, outer))
     )
+    net = _net(plan, embedding, tasks, views, outer_views).fit(views)
+    return outcome(net, embedding)
+
+
+def _net(plan, embedding, tasks, views, outer):
+    """The plan as a net of skorch, with the rates that the length of the run asks for."""
+    how = plan.weighting
     lr, weight_lr = _rates(embedding, views, plan)
     where = plan.runtime
-    net = BilevelNet(
+    return BilevelNet(
         embedding,
         tasks=tasks,
         primary=how.primary,
         weighting=how.weighting,
         criterion__start=_start(tasks.names, plan),
-        outer=outer_views,
+        outer=outer,
         outer_interval=how.outer_interval,
         weight_lr=weight_lr,
         lr=lr,
@@ -108,8 +115,7 @@ def pretrain(plan, photographs, embedding):
         seed=plan.seed,
         callbacks=where.callbacks,
         verbose=where.verbose,
-    ).fit(views)
-    return outcome(net, embedding)
+    )
 
 
 def outcome(net, embedding):
