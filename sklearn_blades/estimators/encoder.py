@@ -1,14 +1,16 @@
-"""BladesEncoder: photographs in, features of unit length out."""
+"""BladesEncoder: photographs in, features of unit length out.
+
+What needs torch is imported where it is used: naming the class, as a parameter grid or a command
+line does, costs what scikit-learn costs.
+"""
 
 import copy
 import os
 from numbers import Integral, Real
 
-import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..ground.device import PRECISIONS, resolve_device, resolve_precision
 from ..ground.sklearn_private import (
     CallbackSupportMixin,
     Interval,
@@ -18,13 +20,7 @@ from ..ground.sklearn_private import (
 )
 from ..photos.crops import Crops, CropSettings
 from ..photos.records import photo_list, read_photos
-from ..pretext.diagnostics import read_tasks, score_tasks
-from ..pretext.training.targets import tabulate
-from ..pretext.training.views import ViewDataset
 from ..storage.cache import CACHE_SIZE, cache_for
-from ..towers.embed import embed
-from ..towers.embedding import JointEmbedding
-from .pretraining import attributes, begin_task, learn, photographs_of, run_of
 
 
 class BladesEncoder(
@@ -190,7 +186,7 @@ class BladesEncoder(
         "weight_lr": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "freeze_text": ["boolean"],
-        "precision": [StrOptions({"auto", *PRECISIONS})],
+        "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "memory": [str, os.PathLike, None],
         "cache_size": [Interval(Real, 0, None, closed="left")],
         "checkpoint_dir": [str, os.PathLike, None],
@@ -301,6 +297,12 @@ class BladesEncoder(
         UserWarning
             For tasks that these photographs cannot teach.
         """
+        import torch
+
+        from ..ground.device import resolve_device, resolve_precision
+        from ..towers.embedding import JointEmbedding
+        from .pretraining import attributes, begin_task, learn, photographs_of, run_of
+
         photos, groups = photographs_of(X, y, groups, self.photographic_label)
         device = resolve_device(self.device)
         precision = resolve_precision(self.precision, device)
@@ -334,6 +336,9 @@ class BladesEncoder(
         ndarray of float32, shape (n_samples, n_features_out_)
             Rows of unit length, in the order of ``X``; a row depends on its photograph alone.
         """
+        from ..ground.device import resolve_device
+        from ..towers.embed import embed
+
         check_is_fitted(self, "embedding_")
         device = resolve_device(self.device)
         return embed(
@@ -367,6 +372,8 @@ class BladesEncoder(
             For an ordinal tag its ``"level"``, from 1 = low to 3 = high; for other tags and the
             face tasks a probability per answer, not calibrated. NaN where `transform` gives NaN.
         """
+        from ..pretext.diagnostics import read_tasks
+
         features = self.transform(X)
         return read_tasks(self.embedding_, self.tasks_, features)
 
@@ -384,6 +391,11 @@ class BladesEncoder(
         dict of task name to dict
             See `sklearn_blades.pretext.diagnostics.score_tasks`.
         """
+        from ..ground.device import resolve_device
+        from ..pretext.diagnostics import score_tasks
+        from ..pretext.training.targets import tabulate
+        from ..pretext.training.views import ViewDataset
+
         check_is_fitted(self, "embedding_")
         device = resolve_device(self.device)
         records = read_photos(X, n_jobs=self.n_jobs)
