@@ -89,6 +89,16 @@ def net_state(net):
 def net_from_state(state):
     """A net on the CPU, ready to predict, from `net_state`."""
     hidden_size, n_features = state["weights"]["0.weight"].shape
+    # Before memory is taken: an empty array of shape (10**9, 0) asks for gigabytes of biases.
+    expected = {
+        "0.weight": (hidden_size, n_features),
+        "0.bias": (hidden_size,),
+        "2.weight": (2, hidden_size),
+        "2.bias": (2,),
+    }
+    found = {name: weight.shape for name, weight in state["weights"].items()}
+    if found != expected or not n_features:
+        raise ValueError(f"weights of shapes {found} are no perceptron of two layers.")
     with seeded(0):  # initial weights, which the next lines replace
         net = make_net(n_features, hidden_size, device="cpu").initialize()
     weights = {name: torch.from_numpy(w.copy()) for name, w in state["weights"].items()}

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import uuid
 import zipfile
 from pathlib import Path
@@ -53,12 +54,15 @@ def write_container(path, content, arrays):
             "face_locator a long table? Set it to 'whole' or 'haar', and hand the faces over with "
             "the photographs: read_photos(paths, faces=table)."
         )
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    path = Path(os.path.realpath(path))  # a link stays, and what it leads to is replaced
+    part = path.with_name(f".{uuid.uuid4().hex}.part")  # short: a name may have 255 bytes
     try:
         # Nothing is compressed: weights hardly can be, and no small file can then claim to be big.
         with zipfile.ZipFile(part, "x", zipfile.ZIP_STORED) as file:
             file.writestr(_CONTENT, raw)
             file.writestr(_TENSORS, safetensors.save(arrays))
+        if path.exists():
+            part.chmod(path.stat().st_mode & 0o7777)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -83,8 +87,9 @@ def read_container(path):
     with Path(path).open("rb") as opened:
         try:
             with zipfile.ZipFile(opened) as file:
+                # Of the opened file: another process may have put a new one in its place by now.
+                _check_members(file.infolist(), os.fstat(opened.fileno()).st_size)
                 content = _read_content(file)
-                _check_members(file.infolist(), Path(path).stat().st_size)
                 return content, safetensors.load(file.read(_TENSORS))
         except Exception as error:  # the readers meet arbitrary bytes and raise nearly anything
             raise damaged(path, error) from error

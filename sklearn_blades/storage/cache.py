@@ -33,9 +33,14 @@ def key_of(*parts):
 
 
 def file_identity(path):
-    """What changes whenever a file does: real path, size, modification time in nanoseconds."""
+    """What changes whenever a file does: real path, size, times in nanoseconds, inode.
+
+    A file moved over another may have its size and modification time. It has another inode, and
+    on POSIX another time of change, which a copy onto the old file has too.
+    """
     stat = os.stat(path)  # noqa: PTH116  asked thousands of times; a Path doubles the cost
-    return _real_path(os.fspath(path), stat.st_dev, stat.st_ino), stat.st_size, stat.st_mtime_ns
+    real = _real_path(os.fspath(path), stat.st_dev, stat.st_ino)
+    return real, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
 
 
 @lru_cache(1 << 16)

@@ -406,6 +406,30 @@ class TestNotSaved:
         with pytest.raises(FileNotFoundError, match=r"is no folder.*make it first.*mkdir"):
             save(head, tmp_path / "no" / "model.blades")
 
+    def test_mode_link_and_long_name_are_kept(self, tmp_path):
+        head = BladesOneClass(random_state=0).fit(X)
+        target, link = tmp_path / ("m" * 248 + ".blades"), tmp_path / "link.blades"
+        save(head, target)
+        target.chmod(0o640)
+        link.symlink_to(target.name)
+        save(head, link)
+        assert link.is_symlink()
+        assert target.stat().st_mode & 0o777 == 0o640
+        assert sorted(tmp_path.iterdir()) == sorted([target, link])
+
+    def test_another_file_in_its_place_while_it_is_read(self, tmp_path, monkeypatch):
+        head, path = BladesOneClass(random_state=0).fit(X), tmp_path / "model.blades"
+        save(head, path)
+        infolist = zipfile.ZipFile.infolist
+
+        def replace_first(file):
+            path.unlink()
+            path.write_bytes(b"")
+            return infolist(file)
+
+        monkeypatch.setattr(zipfile.ZipFile, "infolist", replace_first)
+        assert_same_answers(head, load(path), X)
+
     def test_a_long_table_is_refused(self, tmp_path, monkeypatch):
         monkeypatch.setattr(container, "_MOST_JSON", 1000)
         with pytest.raises(ValueError, match="read_photos"):

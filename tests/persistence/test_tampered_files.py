@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_blades import BladesEncoder, BladesOneClass
+from sklearn_blades import BladesBinary, BladesEncoder, BladesOneClass
 from sklearn_blades.persistence import load, save
 from sklearn_blades.pretext import Manipulated, OrdinalTag
 
@@ -232,6 +232,15 @@ class TestZip:
         assert path.stat().st_size < 100_000
         refuse(path, "is compressed")
 
+    @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+    def test_a_compressed_content_is_refused_before_it_is_read(
+        self, method, files, tmp_path, monkeypatch
+    ):
+        files["blades.json"] = b" " * 15_000_000
+        path = write(tmp_path / "evil.blades", files.items(), method)
+        monkeypatch.setattr(zipfile.ZipFile, "read", None)
+        refuse(path, "is compressed")
+
     @pytest.mark.parametrize("name", ["blades.json", "tensors.safetensors"])
     def test_a_member_that_claims_to_be_large(self, name, pipeline_file, tmp_path):
         raw = bytearray(pipeline_file.read_bytes())
@@ -361,3 +370,14 @@ def test_another_version_of_scikit_learn(pipeline_file, tmp_path):
     assert len(caught) == 1
     assert caught[0].filename == __file__
     assert_array_equal(again.score_samples(X), load(pipeline_file).score_samples(X))
+
+
+def test_an_empty_weight_takes_no_memory(tmp_path):
+    path = tmp_path / "model.blades"
+    save(BladesBinary(max_epochs=1, random_state=0).fit(X, X[:, 0] > 0), path)
+
+    def empty(content, tensors):
+        name = next(name for name in tensors if name.endswith("0.weight"))
+        tensors[name] = np.zeros((10**12, 0), dtype=np.float32)
+
+    refuse(tampered(path, tmp_path, empty), "no perceptron")

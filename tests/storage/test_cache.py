@@ -257,3 +257,16 @@ def test_a_link_or_name_that_leads_elsewhere_has_another_identity(tmp_path, monk
 def test_keys_tell_types_and_borders_apart():
     keys = {key_of("a", "b"), key_of("ab"), key_of(b"ab"), key_of(1), key_of("1"), key_of(1.0)}
     assert len(keys) == 6
+
+
+def test_a_file_moved_or_copied_over_another_with_its_size_and_time_is_another(tmp_path):
+    path, other = tmp_path / "a", tmp_path / "b"
+    for file in (path, other):
+        file.write_bytes(file.name.encode())
+        os.utime(file, (1, 1))
+    first = file_identity(path)
+    other.replace(path)
+    second = file_identity(path)
+    path.write_bytes(b"c")
+    os.utime(path, (1, 1))
+    assert len({first, second, file_identity(path)}) == 3
