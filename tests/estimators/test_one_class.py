@@ -129,6 +129,7 @@ def test_p_values_of_photographs_are_super_uniform_and_fakes_are_low():
 # --- scans over a folder -----------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:These p-values are too coarse")
 def test_few_of_those_flagged_in_a_scan_are_photographs():
     # The p-values of a scan share one calibration set; the bound is an average over such sets.
     rng, alpha, n_scans, fakes = np.random.default_rng(5), 0.2, 200, np.repeat([False, True], 50)
@@ -152,7 +153,21 @@ def test_few_of_those_flagged_in_a_scan_are_photographs():
 @pytest.mark.parametrize(("n", "flagged"), [(998, 0), (999, 10)])
 def test_a_scan_needs_p_values_fine_enough(n, flagged):
     p_values = np.r_[np.full(10, 1 / (n + 1)), np.ones(990)]
-    assert benjamini_hochberg(p_values, alpha=0.1).sum() == flagged
+    if flagged:
+        assert benjamini_hochberg(p_values, alpha=0.1).sum() == flagged
+        return
+    said = "until 11 of 1000 files share the lowest; 10 do. 999 .* for 10, 9999 for a single one"
+    for given in (None, n):
+        with pytest.warns(SmallSampleWarning, match=said) as caught:
+            assert not benjamini_hochberg(p_values, alpha=0.1, n_calibration=given).any()
+        assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("n_calibration", [None, 99])
+def test_a_scan_of_photographs_is_no_sign_of_coarse_p_values(n_calibration):
+    high = np.array([0.2, 0.37, 0.81, 1.0])  # hundredths, none of them the lowest there is
+    assert not benjamini_hochberg(high, alpha=0.1, n_calibration=n_calibration).any()
+    assert not benjamini_hochberg([0.123456, 0.7891011], alpha=0.1).any()  # of no grid
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.3])
