@@ -105,12 +105,13 @@ class PromiseMixin:
             scores, None if sources is None else [sources[row] for row in rows]
         )
         _said.pop(self, None)
-        self._warn_if_too_few("photographs" if groups is None else "persons", stacklevel=5)
+        one_of_each = "" if groups is None else ", one of each person,"
+        self._warn_if_too_few(stacklevel=5, one_of_each=one_of_each)
 
     def _scores_of_sources(self):
         return self.calibration_sources_ or {"": self.calibration_scores_}
 
-    def _warn_if_too_few(self, unit, stacklevel):
+    def _warn_if_too_few(self, stacklevel, one_of_each=""):
         lacking = too_few(self._scores_of_sources(), self.target_fpr, self.confidence)
         if not lacking:
             return
@@ -121,7 +122,7 @@ class PromiseMixin:
         sure = "" if self.confidence is None else f" with confidence {self.confidence:g}"
         each = " of every source" if name else ""
         warnings.warn(
-            f"{n} calibration {unit}{of} cannot promise a false-alarm rate of "
+            f"{n} calibration photographs{one_of_each}{of} cannot promise a false-alarm rate of "
             f"{self.target_fpr:.3g}{sure}: at least {fewest} are needed{each}. offset_ is -inf and "
             f"nothing is flagged. Fit on {enough} or more, of which calibration_fraction="
             f"{self.calibration_fraction} calibrate, recalibrate on {fewest} or more, or raise "
@@ -158,8 +159,11 @@ class PromiseMixin:
     @property
     def offset_(self) -> float:
         check_is_fitted(self, "calibration_scores_")
-        if self._once((self.target_fpr, self.confidence)):
-            self._warn_if_too_few("photographs", stacklevel=4)
+        return self._offset("offset_", stacklevel=4)
+
+    def _offset(self, asked_by, stacklevel):
+        if self._once((asked_by, self.target_fpr, self.confidence)):
+            self._warn_if_too_few(stacklevel)
         known = self._scores_of_sources().values()
         return offset_of_all(known, self.target_fpr, self.confidence)
 
@@ -177,7 +181,7 @@ class PromiseMixin:
             -inf, a positive, increasing function of the score instead, so that "roc_auc" and its
             like still rank.
         """
-        scores, offset = self.score_samples(X), self.offset_
+        scores, offset = self.score_samples(X), self._offset("decision_function", stacklevel=4)
         if np.isneginf(offset):
             return positive(scores - self.calibration_scores_[0])
         return scores - offset
@@ -202,7 +206,7 @@ class PromiseMixin:
         """
         scores = self.score_samples(X)
         self._warn_if_coded_otherwise()
-        return np.where(scores < self.offset_, -1, 1)
+        return np.where(scores < self._offset("predict", stacklevel=4), -1, 1)
 
     def p_values(self, X: Features) -> FloatArray:
         """Conformal p-value of "this is a photograph like those held out".

@@ -76,7 +76,7 @@ def holdout(
     *,
     groups: Column | None = None,
     stratify: Column | None = None,
-    fewest_groups: int = 1,
+    n_groups: int | None = None,
 ) -> tuple[IntArray, IntArray]:
     """Draw two disjoint sets of rows; a group is on one side only.
 
@@ -92,8 +92,9 @@ def holdout(
         it, unless all are.
     stratify : array-like of shape (n_samples,), default=None
         Classes to keep in proportion; not used together with ``groups``.
-    fewest_groups : int, default=1
-        Groups to hold out at least, whatever their rows, if there are so many.
+    n_groups : int, default=None
+        Groups to hold out instead, where it is they that count and not their rows: so many, if
+        there are so many that are not larger than the part.
 
     Returns
     -------
@@ -108,8 +109,8 @@ def holdout(
     Warns
     -----
     SmallSampleWarning
-        If the groups are so uneven that less than half or more than twice the wanted rows are
-        held out.
+        If the groups are so uneven that less than half of the wanted rows (not with ``n_groups``)
+        or more than twice as many are held out.
 
     Examples
     --------
@@ -119,13 +120,13 @@ def holdout(
     """
     if groups is not None:
         codes = group_codes(groups, n_samples)
-        return _hold_out_groups(codes, fraction, check_random_state(random_state), fewest_groups)
+        return _hold_out_groups(codes, fraction, check_random_state(random_state), n_groups)
     splitter = ShuffleSplit if stratify is None else StratifiedShuffleSplit
     split = splitter(n_splits=1, test_size=fraction, random_state=random_state)
     return next(split.split(np.empty((n_samples, 0)), stratify))
 
 
-def _hold_out_groups(codes, fraction, random_state, fewest_groups):
+def _hold_out_groups(codes, fraction, random_state, n_groups):
     sizes = np.bincount(codes)
     if len(sizes) < 2:
         raise ValueError(
@@ -137,13 +138,16 @@ def _hold_out_groups(codes, fraction, random_state, fewest_groups):
     fitting = order[sizes[order] <= wanted]
     if not len(fitting):  # the smallest is the least harm
         fitting = order[[np.argmin(sizes[order])]]
-    rows = np.cumsum(sizes[fitting])
-    # The nearest share; of two as near, the larger one.
-    nearest = len(rows) - int(np.argmin(np.abs(rows - wanted)[::-1]))
-    drawn = fitting[: min(max(nearest, fewest_groups), len(sizes) - 1)]
+    if n_groups is None:  # the nearest share; of two as near, the larger one
+        rows = np.cumsum(sizes[fitting])
+        n_groups = len(rows) - int(np.argmin(np.abs(rows - wanted)[::-1]))
+        too_small = 2 * sizes[fitting[:n_groups]].sum() < wanted
+    else:
+        too_small = False
+    drawn = fitting[: min(n_groups, len(sizes) - 1)]
     held = np.isin(codes, drawn)
     n_held = int(held.sum())
-    if n_held > 2 * wanted or 2 * n_held < wanted:
+    if too_small or n_held > 2 * wanted:
         warnings.warn(
             f"{n_held} of {len(codes)} rows are held out, and {wanted} were wanted: the "
             f"{len(sizes)} groups have {sizes.min()} to {sizes.max()} rows, and one cannot be "

@@ -62,7 +62,7 @@ def _hold_out(rows, groups, fraction, fewest, random_state):
         fraction,
         random_state,
         groups=within,
-        fewest_groups=math.ceil(fraction * units - 1e-9),
+        n_groups=math.ceil(fraction * units - 1e-9),
     )
     return rows[held]
 

@@ -107,7 +107,7 @@ def conformal_p_values(
     --------
     >>> conformal_p_values(np.array([-1.0, 1.0, 9.0]), np.array([0.0, 1.0, 2.0]))
     array([0.25, 0.75, 1.  ])
-    >>> conformal_p_values(np.array([-1.0, 9.0]), np.arange(45.0), 0.9).round(3)
+    >>> conformal_p_values(np.array([-1.0, 99.0]), np.arange(45.0), 0.9).round(3)
     array([0.05, 1.  ])
     """
     n = len(calibration_scores)

@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_blades import BladesOneClass
 from sklearn_blades.errors import SmallSampleWarning
-from sklearn_blades.ground.rows import one_of_each
+from sklearn_blades.ground import rows
+from sklearn_blades.ground.groups import one_of_each
 from sklearn_blades.heads import density
 from sklearn_blades.heads.conformal import (
     benjamini_hochberg,
@@ -226,7 +227,9 @@ def test_recalibration_uses_photographs_only_and_changes_the_threshold_only(rng)
 def test_recalibration_counts_persons_not_photographs(rng):
     head = BladesOneClass(random_state=0).fit(unit_rows(200, rng))
     X, people = unit_rows(200, rng), np.arange(200) % 18
-    with pytest.warns(SmallSampleWarning, match="18 calibration photographs") as caught:
+    with pytest.warns(
+        SmallSampleWarning, match="18 calibration photographs, one of each person,"
+    ) as caught:
         head.recalibrate(X, groups=people)
     assert caught[0].filename == __file__
     scores = head.calibration_scores_
@@ -381,15 +384,16 @@ def test_a_person_is_on_one_side_of_the_calibration_split(rng):
     X, people = unit_rows(300, rng), rng.permutation([f"person {i % 30}" for i in range(300)])
     y = np.repeat([1, 0, 1], 100)
 
-    def sides(head):
-        held = np.isin(head.score_samples(X[y == 1]).round(9), head.calibration_scores_.round(9))
-        return set(people[y == 1][held]), set(people[y == 1][~held])
+    def scored(head):
+        held = np.isin(head.score_samples(X).round(9), head.calibration_scores_.round(9))
+        return people[(y == 1) & held]
 
-    held, trained = sides(BladesOneClass(random_state=0).fit(X, y, groups=people))
-    assert held.isdisjoint(trained)
-    assert len(held) == 6
-    held, trained = sides(BladesOneClass(random_state=0).fit(X, y))
-    assert held & trained  # the split without groups is not grouped by accident
+    head = BladesOneClass(random_state=0).fit(X, y, groups=people)
+    assert len(scored(head)) == len(set(scored(head))) == 19  # a fifth of 30 could promise nothing
+    few = BladesOneClass(target_fpr=0.2, random_state=0).fit(X, y, groups=people)
+    assert len(set(scored(few))) == 6
+    alone = scored(BladesOneClass(random_state=0).fit(X, y))
+    assert len(set(alone)) < len(alone) == 40  # the split without groups is not by accident so
 
 
 def test_groups_are_routed(rng):
@@ -398,17 +402,71 @@ def test_groups_are_routed(rng):
     with sklearn.config_context(enable_metadata_routing=True):
         head = BladesOneClass(random_state=0, calibration_fraction=0.4).set_fit_request(groups=True)
         settings = {"cv": GroupKFold(2), "scoring": "roc_auc", "error_score": "raise"}
-        many = np.arange(200) // 5
+        many = np.arange(200) // 4
         cross_validate(head, X, y, params={"groups": many}, **settings)
         with pytest.raises(ValueError, match="groups holds a single group"):
             cross_validate(head, X, y, params={"groups": two}, **settings)
 
 
-def test_it_warns_where_photographs_are_the_rarer_class(rng):
-    X, head = unit_rows(200, rng), BladesOneClass(target_fpr=0.2, random_state=0)
-    head.fit(X, rng.permutation(np.repeat([1, 0], [93, 107])))  # a fold of balanced data
-    with pytest.warns(UserWarning, match=r"60 of 200 rows.* photographic_label=0"):
-        head.fit(X, np.repeat([1, 0], [60, 140]))
+# --- what a label means ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def untold(monkeypatch):
+    """As in a process that was not told yet which label is taken for photographs."""
+    monkeypatch.setattr(rows, "_said", False)
+
+
+SAID = "1 is taken for photographs; say photographic_label=1 (or 0)"
+
+
+@pytest.mark.parametrize("coding", [[1, 0], [True, False], np.array([1, 0], object)])
+def test_it_says_once_a_process_which_label_it_takes(rng, untold, coding):
+    X, y = unit_rows(200, rng), np.repeat(coding, [120, 80])
+    with pytest.warns(UserWarning, match="1 is taken") as caught:
+        for seed in range(3):
+            BladesOneClass(random_state=seed).fit(X, y)
+    said = [str(warning.message) for warning in caught]
+    assert said.count(SAID) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        BladesOneClass(random_state=0).fit(X, y)
+
+
+def test_the_warning_points_to_the_line_that_called_fit(rng, untold):
+    with pytest.warns(UserWarning, match="1 is taken") as caught:
+        BladesOneClass(random_state=0).fit(unit_rows(200, rng), np.repeat([1, 0], 100))
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("label", "coding"),
+    [(None, [1, -1]), (None, [1.0, -1.0]), (None, [1, 1]), (1, [1, 0]), (0, [0, 1]), (1, [1, -1])],
+)
+def test_labels_that_are_said_are_silent_however_many_there_are(rng, untold, label, coding):
+    for n in (100, 300):  # the photographs are the rarer class in the first
+        X = np.r_[unit_rows(n, rng), unit_rows(200, rng, shift=2.0)]
+        head = BladesOneClass(photographic_label=label, random_state=0)
+        head.fit(X, np.repeat(coding, [n, 200])).offset_  # noqa: B018
+
+
+def test_other_labels(rng, untold):
+    X = unit_rows(200, rng)
+    with pytest.warns(UserWarning, match=r"say photographic_label=1 \(or 0, 2\)"):
+        BladesOneClass(target_fpr=0.2, random_state=0).fit(X, np.arange(200) % 20 // 9)
+    with pytest.raises(ValueError, match=r"no row equals photographic_label=1; .* 2, 3\. Pass"):
+        BladesOneClass().fit(X, np.repeat([2, 3], 100))
+
+
+def test_an_inverted_code_is_suspected_where_the_rows_left_out_score_higher(rng):
+    loose, dense = rng.normal(size=(200, 4)), 0.3 * rng.normal(size=(200, 4))
+    X, head = np.r_[loose, dense], BladesOneClass(random_state=0)
+    with pytest.warns(UserWarning, match=r"AUC below 0\.3.* inverted code") as caught:
+        head.fit(X, np.repeat([1, -1], 200))
+    assert caught[0].filename == __file__
+    head.fit(X, np.repeat([-1, 1], 200))
+    head.fit(X[:202], np.repeat([1, -1], [200, 2]))  # two rows may be so by chance
 
 
 # --- refusals ----------------------------------------------------------------------------------
