@@ -324,7 +324,7 @@ class TestLabels:
         monkeypatch.setattr(rows, "_said", False)
         with pytest.warns(UserWarning, match=r"^1 is taken for photographs; say") as caught:
             cross_val_score(one_class(), X, y, cv=CV, scoring="roc_auc")
-            one_class().fit(X, y == 1)
+        one_class().fit(X, y == 1)
         assert [str(warning.message) for warning in caught] == [
             "1 is taken for photographs; say photographic_label=1 (or 0)"
         ]
@@ -438,7 +438,7 @@ class TestGroups:
 
     def test_confidence_promises_more_than_the_average(self, features):
         X, y, _ = features
-        head = one_class().fit(X, y)
+        head = one_class().fit(X, 2 * y - 1)
         average = head.offset_
         assert head.set_params(confidence=0.6).offset_ < average
         assert_array_equal(head.predict(X) == -1, head.p_values(X) <= head.target_fpr)

@@ -1,6 +1,7 @@
 """The one-class head: its promise, its threshold, whom it learns from, and how it refuses."""
 
 import math
+import pickle
 import warnings
 from collections import defaultdict
 from copy import copy
@@ -14,7 +15,13 @@ from scipy.stats import betabinom
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_score, cross_validate
+from sklearn.model_selection import (
+    GroupKFold,
+    ShuffleSplit,
+    StratifiedKFold,
+    cross_val_score,
+    cross_validate,
+)
 from threadpoolctl import threadpool_limits
 
 from sklearn_blades import BladesOneClass
@@ -30,6 +37,7 @@ from sklearn_blades.heads.conformal import (
     positive,
 )
 from sklearn_blades.heads.density import choose_shape, least_likely, noise_variance
+from sklearn_blades.persistence import load, save
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -423,11 +431,10 @@ SAID = "1 is taken for photographs; say photographic_label=1 (or 0)"
 @pytest.mark.parametrize("coding", [[1, 0], [True, False], np.array([1, 0], object)])
 def test_it_says_once_a_process_which_label_it_takes(rng, untold, coding):
     X, y = unit_rows(200, rng), np.repeat(coding, [120, 80])
+    settings = {"cv": ShuffleSplit(4, random_state=0), "scoring": "roc_auc"}
     with pytest.warns(UserWarning, match="1 is taken") as caught:
-        for seed in range(3):
-            BladesOneClass(random_state=seed).fit(X, y)
-    said = [str(warning.message) for warning in caught]
-    assert said.count(SAID) == 1
+        cross_val_score(BladesOneClass(random_state=0), X, y.astype(int), **settings)
+    assert [str(warning.message) for warning in caught] == [SAID]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         BladesOneClass(random_state=0).fit(X, y)
@@ -467,6 +474,49 @@ def test_an_inverted_code_is_suspected_where_the_rows_left_out_score_higher(rng)
     assert caught[0].filename == __file__
     head.fit(X, np.repeat([-1, 1], 200))
     head.fit(X[:202], np.repeat([1, -1], [200, 2]))  # two rows may be so by chance
+
+
+# --- said once, and kept in a file -------------------------------------------------------------
+
+
+def test_a_head_that_cannot_promise_says_so_once_a_calibration_not_once_a_call(rng, recwarn):
+    X = unit_rows(60, rng)
+    warnings.simplefilter("always")
+
+    def said(call):
+        call()
+        messages = [str(recwarn.pop().message) for _ in range(len(recwarn))]
+        return sum("cannot promise" in message for message in messages)
+
+    head = BladesOneClass(random_state=0)
+    assert said(lambda: head.fit(X)) == 1
+    assert said(lambda: [head.predict(X[:3]) for _ in range(9)]) == 1
+    assert said(lambda: [head.decision_function(X[:3]) for _ in range(9)]) == 1
+    assert said(lambda: head.set_params(target_fpr=0.01).predict(X)) == 1
+    assert said(lambda: [pickle.loads(pickle.dumps(head)).predict(X)]) == 1
+    assert said(lambda: head.recalibrate(X[:5])) == 1
+    assert said(lambda: [head.predict(X) for _ in range(9)]) == 1
+
+
+def test_the_scores_of_sources_are_kept_in_a_file(rng, tmp_path):
+    X = unit_rows(200, rng)
+    head = BladesOneClass(random_state=0, confidence=0.5).fit(X, sources=np.arange(200) % 2)
+    save(head, tmp_path / "head.blades")
+    for again in (load(tmp_path / "head.blades"), pickle.loads(pickle.dumps(head))):
+        assert again.offset_ == head.offset_
+        assert_array_equal(again.p_values(X), head.p_values(X))
+
+
+def test_a_fit_that_fails_leaves_the_head_as_it_was(rng):
+    X = unit_rows(200, rng)
+    head = BladesOneClass(random_state=0)
+    with pytest.raises(ValueError, match="no photograph"):
+        head.fit(X, np.zeros(200))
+    assert not hasattr(head, "n_features_in_")
+    answers = head.fit(X).decision_function(X)
+    with pytest.raises(ValueError, match="pca_components=9"):
+        head.set_params(pca_components=9).fit(X[:, :5])
+    assert_array_equal(head.decision_function(X), answers)
 
 
 # --- refusals ----------------------------------------------------------------------------------
