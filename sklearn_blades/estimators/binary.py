@@ -172,19 +172,19 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
             If the groups are too uneven to hold out ``validation_fraction`` of the rows.
         """
         with whole_or_nothing(self):
-            X = check_features(self, X, reset=True)
-            check_consistent_length(X, y, groups)
+            rows = check_features(self, X, reset=True)
+            check_consistent_length(rows, y, groups)
             self.classes_, target = two_classes(y)
-            groups = None if groups is None else group_codes(groups, len(X))
+            persons = None if groups is None else group_codes(groups, len(rows))
             random_state = check_random_state(self.random_state)
-            train, held = self._split(target, groups, random_state)
+            train, held = self._split(target, persons, random_state)
             goal = target[train]
             if self.pseudo_outlier_fraction:
-                goal = self._with_pseudo_outliers(X[train], goal, random_state)
-            self.scaler_ = StandardScaler().fit(X[train])
-            Z = self._standardise(X)
+                goal = self._with_pseudo_outliers(rows[train], goal, random_state)
+            self.scaler_ = StandardScaler().fit(rows[train])
+            Z = self._standardise(rows)
             settings = stop_early(Z[held], target[held], self.verbose) if len(held) else {}
-            net = self._net(X.shape[1], goal, settings)
+            net = self._net(rows.shape[1], goal, settings)
             with seeded(random_state.randint(2**31 - 1)):
                 net.fit(Z[train], goal)
             self.net_ = net_from_state(net_state(net))  # neither device nor optimizer stays behind

@@ -218,19 +218,23 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
             If no start of the mixture converged in ``max_iter`` iterations.
         """
         with whole_or_nothing(self):
-            X, rows, groups, sources = self._photographs(X, y, groups, sources, reset=True)
+            features, rows, persons, names = self._photographs(X, y, groups, sources, reset=True)
             random_state = check_random_state(self.random_state)
-            train, held = self._split(rows, groups, sources, random_state)
-            others = _spread(np.setdiff1d(np.arange(len(X)), rows), MOST_LEFT_OUT)
+            train, held = self._split(rows, persons, names, random_state)
+            others = _spread(np.setdiff1d(np.arange(len(features)), rows), MOST_LEFT_OUT)
             # The whole matrix, of gigabytes perhaps, is not kept while the mixture is fitted.
-            X, fresh, others = X[train], X[held], X[others]
+            features, fresh, others = features[train], features[held], features[others]
 
             shape = choose_shape(
-                len(train), X.shape[1], self.pca_components, self.n_components, self.covariance_type
+                len(train),
+                features.shape[1],
+                self.pca_components,
+                self.n_components,
+                self.covariance_type,
             )
             self.pca_components_, self.n_components_, self.covariance_type_ = shape
             self.pca_, self.mixture_ = fit_density(
-                X,
+                features,
                 shape,
                 reg_covar=self.reg_covar,
                 n_init=self.n_init,
@@ -242,7 +246,7 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
             self.labels_ = None if y is None else np.unique(column_or_1d(y).astype(float))
             self._warn_if_unconverged()
             scores = log_density(fresh, self.pca_, self.mixture_)
-            self._calibrate(scores, held, groups, sources)
+            self._calibrate(scores, held, persons, names)
             if len(others):
                 _warn_if_inverted(scores, log_density(others, self.pca_, self.mixture_))
         return self

@@ -13,7 +13,7 @@ from ..errors import SmallSampleWarning
 from ..ground.groups import group_codes
 from ..ground.rows import LABEL_OF_PHOTOGRAPHS, check_features, photograph_rows
 from ..ground.sklearn_private import _fit_context
-from ..ground.types import Column, Features, FloatArray, IntArray
+from ..ground.types import Column, Features, FloatArray, IntArray, RandomState
 from ..heads.calibration import (
     by_source,
     independent_rows,
@@ -35,6 +35,14 @@ class PromiseMixin:
     ``photographic_label`` and ``random_state``, calls `_calibrate` at the end of its ``fit``, and
     sets ``labels_``.
     """
+
+    target_fpr: float
+    confidence: float | None
+    calibration_fraction: float
+    photographic_label: float | None
+    random_state: RandomState
+    labels_: Any
+    score_samples: Any
 
     @_fit_context(prefer_skip_nested_validation=True)
     def recalibrate(
@@ -80,10 +88,10 @@ class PromiseMixin:
             ``target_fpr``.
         """
         check_is_fitted(self)
-        X, rows, groups, sources = self._photographs(X, y, groups, sources)
-        codes = None if sources is None else group_codes(sources, len(X), "sources")
-        rows = independent_rows(rows, groups, codes, self.random_state)
-        self._calibrate(self.score_samples(X[rows]), rows, groups, sources)
+        features, rows, persons, names = self._photographs(X, y, groups, sources)
+        codes = None if names is None else group_codes(names, len(features), "sources")
+        rows = independent_rows(rows, persons, codes, self.random_state)
+        self._calibrate(self.score_samples(features[rows]), rows, persons, names)
         return self
 
     def _photographs(self, X, y, groups, sources, *, reset=False):

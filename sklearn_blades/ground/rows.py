@@ -130,9 +130,9 @@ def numeric_labels(y: Column) -> NDArray[Any]:
     ValueError
         If they are words, or a row has none.
     """
-    y = column_or_1d(y)
-    refuse_missing(y, "y")
-    return _numeric(y)
+    column = column_or_1d(y)
+    refuse_missing(column, "y")
+    return _numeric(column)
 
 
 def two_classes(y):
