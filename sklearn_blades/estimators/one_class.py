@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from ..ground.fitting import whole_or_nothing
 from ..ground.groups import group_codes
-from ..ground.rows import check_features
+from ..ground.rows import check_features, says_itself
 from ..ground.sklearn_private import Interval, StrOptions, _fit_context
 from ..ground.types import Column, Features, FloatArray, RandomState
 from ..heads.calibration import calibration_split
@@ -213,7 +213,8 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
             If the calibration photographs (the persons, with ``groups``) are too few for
             ``target_fpr``, or a number of components is capped.
         UserWarning
-            If the rows left out score higher than the photographs: an inverted code, perhaps.
+            If ``photographic_label`` is None, the labels are not 1 and -1, and the rows left out
+            score higher than the photographs: an inverted code, perhaps.
         ConvergenceWarning
             If no start of the mixture converged in ``max_iter`` iterations.
         """
@@ -247,7 +248,8 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
             self._warn_if_unconverged()
             scores = log_density(fresh, self.pca_, self.mixture_)
             self._calibrate(scores, held, persons, names)
-            if len(others):
+            # Who says which label marks photographs, or writes 1 and -1, has not mixed them up.
+            if len(others) and self.photographic_label is None and not says_itself(self.labels_):
                 _warn_if_inverted(scores, log_density(others, self.pca_, self.mixture_))
         return self
 

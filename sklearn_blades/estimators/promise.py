@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..errors import SmallSampleWarning
 from ..ground.groups import group_codes
-from ..ground.rows import LABEL_OF_PHOTOGRAPHS, check_features, photograph_rows
+from ..ground.rows import LABEL_OF_PHOTOGRAPHS, check_features, photograph_rows, says_itself
 from ..ground.sklearn_private import _fit_context
 from ..ground.types import Column, Features, FloatArray, IntArray, RandomState
 from ..heads.calibration import (
@@ -152,7 +152,7 @@ class PromiseMixin:
             return
         label = self.photographic_label
         label = LABEL_OF_PHOTOGRAPHS if label is None else label
-        if (label == 1 and {1, -1}.issuperset(self.labels_)) or not self._once("coded"):
+        if (label == 1 and says_itself(self.labels_)) or not self._once("coded"):
             return
         coded = ", ".join(f"{known:g}" for known in self.labels_[:5])
         warnings.warn(

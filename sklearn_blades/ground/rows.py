@@ -96,9 +96,14 @@ def photograph_rows(
             f"its {len(labels)} class(es) are {_some(labels)}. Pass photographic_label=..., or "
             "leave y out if all rows are photographs."
         )
-    if photographic_label is None and not {1, -1}.issuperset(labels.tolist()):
+    if photographic_label is None and not says_itself(labels):
         _say_once_what_is_taken(labels[~(labels == label)])
     return rows
+
+
+def says_itself(labels: NDArray[Any]) -> bool:
+    """Whether labels tell which of them marks photographs: 1 and -1 do, as in scikit-learn."""
+    return {1, -1}.issuperset(labels.tolist())
 
 
 def _say_once_what_is_taken(others):

@@ -470,10 +470,12 @@ def test_an_inverted_code_is_suspected_where_the_rows_left_out_score_higher(rng)
     loose, dense = rng.normal(size=(200, 4)), 0.3 * rng.normal(size=(200, 4))
     X, head = np.r_[loose, dense], BladesOneClass(random_state=0)
     with pytest.warns(UserWarning, match=r"AUC below 0\.3.* inverted code") as caught:
-        head.fit(X, np.repeat([1, -1], 200))
+        head.fit(X, np.repeat([1, 0], 200))
     assert caught[0].filename == __file__
-    head.fit(X, np.repeat([-1, 1], 200))
-    head.fit(X[:202], np.repeat([1, -1], [200, 2]))  # two rows may be so by chance
+    head.fit(X, np.repeat([0, 1], 200))
+    head.fit(X[:202], np.repeat([1, 0], [200, 2]))  # two rows may be so by chance
+    head.fit(X, np.repeat([1, -1], 200))  # here the code says itself what it is
+    head.set_params(photographic_label=1).fit(X, np.repeat([1, 0], 200))  # and here it is said
 
 
 # --- said once, and kept in a file -------------------------------------------------------------
