@@ -17,7 +17,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.model_selection import ParameterGrid, cross_val_score
 
 from sklearn_blades import BladesEncoder
-from sklearn_blades.estimators import one_class
+from sklearn_blades.heads import calibration
 from sklearn_blades.photos import face_crop, read_exif
 from sklearn_blades.towers import embed as inference
 
@@ -119,7 +119,6 @@ def test_leave_one_source_out_judges_people_whom_no_part_has_seen(recipe, monkey
         assert before.verdict in printed
 
 
-@pytest.mark.filterwarnings("ignore:Photographs .* are the rarer class:UserWarning")
 def test_grid_search(recipe, monkeypatch, tmp_path):
     embedded, forward = Counter(), inference._forward
 
@@ -144,14 +143,14 @@ def test_grid_search(recipe, monkeypatch, tmp_path):
 
 
 def test_nested_cross_validation_keeps_a_person_on_one_side(recipe, monkeypatch, tmp_path):
-    splits, holdout = [], one_class.holdout
+    splits, holdout = [], calibration.holdout
 
     def watched(n_samples, fraction, random_state, *, groups=None, **kwargs):
         rows = holdout(n_samples, fraction, random_state, groups=groups, **kwargs)
         splits.append([{groups[row] for row in side} for side in rows])
         return rows
 
-    monkeypatch.setattr(one_class, "holdout", watched)
+    monkeypatch.setattr(calibration, "holdout", watched)
     module, result, _ = recipe("nested_cross_validation", n=21)
     n_fits = 3 * (3 * len(ParameterGrid(module.GRID)) + 1)
     assert len(splits) == n_fits

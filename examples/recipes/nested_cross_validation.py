@@ -23,7 +23,7 @@ def nested(encoder, X, y, groups, *, seed=0):
     # does where it is told to. The frozen encoder is not fitted again and asks for nothing.
     with sklearn.config_context(enable_metadata_routing=True):
         head = BladesOneClass(
-            target_fpr=0.1, calibration_fraction=0.5, random_state=seed
+            target_fpr=0.2, calibration_fraction=0.5, random_state=seed
         ).set_fit_request(groups=True)
         inner, outer = (
             StratifiedGroupKFold(3, shuffle=True, random_state=seed + i) for i in range(2)

@@ -1,19 +1,33 @@
 """The binary head: photographs against AI-generated faces, on frozen features."""
 
+import warnings
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_consistent_length, check_random_state, compute_class_weight
 from sklearn.utils.validation import check_is_fitted
 
 from ..ground.device import resolve_device
-from ..ground.rows import check_features, holdout, two_classes
+from ..ground.fitting import whole_or_nothing
+from ..ground.groups import group_codes, holdout
+from ..ground.rows import check_features, two_classes
 from ..ground.sklearn_private import Interval, StrOptions, _fit_context
+from ..ground.types import Column, Features
 from ..heads.density import least_likely
-from ..heads.perceptron import logit_margin, make_net, net_from_state, net_state, seeded, stop_early
+from ..heads.perceptron import (
+    logit_margin,
+    make_net,
+    net_from_state,
+    net_state,
+    ran_away,
+    seeded,
+    stop_early,
+)
 
 
 class BladesBinary(ClassifierMixin, BaseEstimator):
@@ -36,7 +50,7 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
     early_stopping : bool, default=False
         Hold rows out, stop after 10 epochs without a lower loss on them, keep the best epoch.
     validation_fraction : float in (0, 1), default=0.1
-        Share of the rows (of the groups, with ``groups``) held out by ``early_stopping``.
+        Share of the rows (in whole groups, with ``groups``) held out by ``early_stopping``.
     pseudo_outlier_fraction : float in [0, 1), default=0.0
         Share of the training photographs, rounded up, that are trained as AI-generated instead:
         those least likely under mixtures fitted on the other training photographs (five folds,
@@ -126,7 +140,7 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, *, groups=None):
+    def fit(self, X: Features, y: Column, *, groups: Column | None = None) -> Self:
         """Train the perceptron.
 
         Parameters
@@ -146,39 +160,58 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a row is not finite, ``y`` holds one label or more than two, or too few rows of a
-            label are left to train on.
-        """
-        device = resolve_device(self.device)
-        X = check_features(self, X, reset=True)
-        check_consistent_length(X, y, groups)
-        self.classes_, target = two_classes(y)
-        random_state = check_random_state(self.random_state)
-        train, held = self._split(target, groups, random_state)
-        goal = target[train]
-        if self.pseudo_outlier_fraction:
-            goal = self._with_pseudo_outliers(X[train], goal, random_state)
+            If a row is not finite or has no label or group, ``y`` holds one label or more than
+            two, too few rows of a label are left to train on, or the training diverges: loss or
+            weights are no longer finite. The head is then as it was before.
 
-        self.scaler_ = StandardScaler().fit(X[train])
-        Z = self._standardise(X)
-        settings = stop_early(Z[held], target[held], self.verbose) if len(held) else {}
-        net = make_net(
-            X.shape[1],
-            self.hidden_size or max(2 * X.shape[1], 32),
+        Warns
+        -----
+        ConvergenceWarning
+            If the loss ended far above where it began.
+        SmallSampleWarning
+            If the groups are too uneven to hold out ``validation_fraction`` of the rows.
+        """
+        with whole_or_nothing(self):
+            rows = check_features(self, X, reset=True)
+            check_consistent_length(rows, y, groups)
+            self.classes_, target = two_classes(y)
+            persons = None if groups is None else group_codes(groups, len(rows))
+            random_state = check_random_state(self.random_state)
+            train, held = self._split(target, persons, random_state)
+            goal = target[train]
+            if self.pseudo_outlier_fraction:
+                goal = self._with_pseudo_outliers(rows[train], goal, random_state)
+            self.scaler_ = StandardScaler().fit(rows[train])
+            Z = self._standardise(rows)
+            settings = stop_early(Z[held], target[held], self.verbose) if len(held) else {}
+            net = self._net(rows.shape[1], goal, settings)
+            with seeded(random_state.randint(2**31 - 1)):
+                net.fit(Z[train], goal)
+            self.net_ = net_from_state(net_state(net))  # neither device nor optimizer stays behind
+            self.n_iter_ = len(self.net_.history)
+        if ran_away(self.net_.history):
+            warnings.warn(
+                f"At lr={self.lr:g} the loss ended far above where it began: "
+                f"{self.net_.history[-1, 'train_loss']:.3g}. Do not trust this head; try "
+                f"lr={self.lr / 10:g} or the default, 1e-3.",
+                ConvergenceWarning,
+                stacklevel=3,  # past scikit-learn's fit wrapper, to the line that called fit
+            )
+        return self
+
+    def _net(self, n_features, goal, settings):
+        return make_net(
+            n_features,
+            self.hidden_size or max(2 * n_features, 32),
             self._loss_weights(goal),
             lr=self.lr,
             optimizer__weight_decay=self.weight_decay,
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
-            device=str(device),
+            device=str(resolve_device(self.device)),
             verbose=int(self.verbose),
             **settings,
         )
-        with seeded(random_state.randint(2**31 - 1)):
-            net.fit(Z[train], goal)
-        self.net_ = net_from_state(net_state(net))  # neither device nor optimizer stays behind
-        self.n_iter_ = len(self.net_.history)
-        return self
 
     def _split(self, target, groups, random_state):
         if not self.early_stopping:

@@ -7,6 +7,31 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from ..ground.sklearn_private import _SetOutputMixin
+
+
+class FrozenEncoder(_SetOutputMixin, FrozenEstimator):
+    """A fitted encoder that detectors share, each with an output format of its own.
+
+    `sklearn.frozen.FrozenEstimator` passes ``set_output`` on to what it holds: one detector set to
+    data frames, or a clone of it, would change what all others with that encoder give their heads.
+    """
+
+    def transform(self, X):
+        """Features, as the encoder gives them."""
+        return self.estimator.transform(X)
+
+    def __sklearn_clone__(self):
+        clone = type(self)(self.estimator)
+        if "_sklearn_output_config" in vars(self):
+            clone._sklearn_output_config = dict(self._sklearn_output_config)
+        return clone
+
+    def __getattr__(self, name):
+        if name == "_sklearn_output_config":  # not the encoder's own
+            raise AttributeError(name)
+        return super().__getattr__(name)
+
 
 def make_detector(encoder: Any, head: Any) -> Pipeline:
     """Join an encoder and a head; an encoder that is fitted stays as it is.
@@ -14,10 +39,11 @@ def make_detector(encoder: Any, head: Any) -> Pipeline:
     Parameters
     ----------
     encoder : estimator with ``transform``
-        Usually a `BladesEncoder`. If it is fitted it is wrapped in
-        `sklearn.frozen.FrozenEstimator`: neither ``fit`` nor a search trains it again. If not, it
-        is put in as it is and trained by the detector's ``fit``, on the photographs that the head
-        then calibrates on: a false-alarm promise is approximate in that case.
+        Usually a `BladesEncoder`. If it is fitted it is wrapped in a
+        `sklearn.frozen.FrozenEstimator` of this detector's own: neither ``fit`` nor a search
+        trains it again, and ``set_output`` is for this detector alone. If not, it is put in as it
+        is and trained by the detector's ``fit``, on the photographs that the head then calibrates
+        on: a false-alarm promise is approximate in that case.
     head : estimator with ``fit`` and ``predict``
         `BladesOneClass`, `BladesBinary` or any other estimator of features.
 
@@ -64,7 +90,7 @@ def make_detector(encoder: Any, head: Any) -> Pipeline:
             "BladesOneClass or a BladesBinary."
         )
     if not isinstance(encoder, FrozenEstimator) and _is_fitted(encoder):
-        encoder = FrozenEstimator(encoder)
+        encoder = FrozenEncoder(encoder)
     return Pipeline([("encoder", encoder), ("head", head)])
 
 

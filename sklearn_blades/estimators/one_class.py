@@ -3,26 +3,31 @@
 import math
 import warnings
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
+from scipy.stats import mannwhitneyu
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from ..errors import SmallSampleWarning
-from ..ground.rows import check_features, holdout, one_of_each, photograph_rows
+from ..ground.fitting import whole_or_nothing
+from ..ground.groups import group_codes
+from ..ground.rows import check_features, says_itself
 from ..ground.sklearn_private import Interval, StrOptions, _fit_context
-from ..heads.conformal import (
-    conformal_offset,
-    conformal_p_values,
-    fewest_calibration_scores,
-    positive,
-)
+from ..ground.types import Column, Features, FloatArray, RandomState
+from ..heads.calibration import calibration_split
+from ..heads.conformal import fewest_calibration_scores
 from ..heads.density import choose_shape, fit_density, log_density
+from .promise import PromiseMixin
+
+# Below this the rows left out look more like photographs than the photographs do.
+INVERTED_AUC = 0.3
+MOST_LEFT_OUT = 10_000  # of them are scored to tell
 
 
-class BladesOneClass(OutlierMixin, BaseEstimator):
+class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
     """Flag AI-generated faces after seeing photographs only.
 
     A Gaussian mixture is fitted on most photographs; the others, held out, set the threshold so
@@ -48,7 +53,12 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         Share of photographs that may be flagged. Can be changed after `fit`.
     calibration_fraction : float in (0, 1), default=0.2
         Share of the photographs (of the groups, with ``groups``) held out for the threshold.
-        The threshold needs ``1 / target_fpr - 1`` of them: 19 at 5 %, 99 at 1 %.
+        The threshold needs ``1 / target_fpr - 1`` of them: 19 at 5 %, 99 at 1 %. With ``groups``
+        or ``sources`` in `fit` the share rises to what that takes, up to 80 % of them.
+    confidence : float in (0, 1) or None, default=None
+        None: the rate is at most ``target_fpr`` on average over calibration sets. With 0.9 it is
+        in 9 of 10 of them, which takes 45 photographs at 5 %, and 230 at 1 %. Can be changed
+        after `fit`.
     reg_covar : float >= 0, default=1e-6
         Added to every variance; floored at the numerical noise of float32 features (1e-5 of
         their root mean square), so that a score never hangs on a machine's rounding. It is no
@@ -56,8 +66,9 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         9 % in simulations at any value up to 1e-3. Calibrate in the precision you will use.
     n_init, max_iter : int, default=1, 100
         Starts of the mixture, each from k-means++ seeds, and its most iterations.
-    photographic_label : int, float or bool, default=1
-        The value of ``y`` that marks photographs.
+    photographic_label : int, float, bool or None, default=None
+        The value of ``y`` that marks photographs. None: 1; where ``y`` holds other labels than 1
+        and -1, that is said once a process.
     device : str or None, default=None
         Where `fit` fits the mixture: ``None`` in numpy; "cuda" by scikit-learn's array API
         dispatch, which takes scikit-learn 1.8 and ``SCIPY_ARRAY_API=1`` in the environment;
@@ -74,9 +85,12 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
     pca_ : PCA or None
     calibration_scores_ : ndarray of shape (n_calibration,), sorted
         Scores of the held-out photographs, or of those of the last `recalibrate`.
+    calibration_sources_ : dict of str to ndarray, sorted, or None
+        The same scores by source, if ``sources`` were given.
     offset_ : float
         Threshold on `score_samples`, from ``calibration_scores_`` and the present
-        ``target_fpr``; ``-inf``, with a `SmallSampleWarning`, where those are too few.
+        ``target_fpr`` and ``confidence``, the lowest of the sources' thresholds with ``sources``;
+        ``-inf``, with a `SmallSampleWarning`, where those are too few.
     n_components_, covariance_type_, pca_components_ : int, str, int or None
         What was used.
     n_iter_ : int
@@ -121,31 +135,34 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         "reg_covar": [Interval(Real, 0, None, closed="left")],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "photographic_label": [Real],
+        "confidence": [Interval(Real, 0, 1, closed="neither"), None],
+        "photographic_label": [Real, None],
         "device": [str, None],
         "random_state": ["random_state"],
     }
 
     def __init__(
         self,
-        n_components="auto",
+        n_components: Any = "auto",
         *,
-        covariance_type="auto",
-        pca_components="auto",
-        target_fpr=0.05,
-        calibration_fraction=0.2,
-        reg_covar=1e-6,
-        n_init=1,
-        max_iter=100,
-        photographic_label=1,
-        device=None,
-        random_state=None,
+        covariance_type: str = "auto",
+        pca_components: Any = "auto",
+        target_fpr: float = 0.05,
+        calibration_fraction: float = 0.2,
+        confidence: float | None = None,
+        reg_covar: float = 1e-6,
+        n_init: int = 1,
+        max_iter: int = 100,
+        photographic_label: float | None = None,
+        device: str | None = None,
+        random_state: RandomState = None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.pca_components = pca_components
         self.target_fpr = target_fpr
         self.calibration_fraction = calibration_fraction
+        self.confidence = confidence
         self.reg_covar = reg_covar
         self.n_init = n_init
         self.max_iter = max_iter
@@ -154,7 +171,14 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, groups=None):
+    def fit(
+        self,
+        X: Features,
+        y: Column | None = None,
+        *,
+        groups: Column | None = None,
+        sources: Column | None = None,
+    ) -> Self:
         """Learn the density of photographs and calibrate its threshold.
 
         Parameters
@@ -164,9 +188,14 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         y : array-like of shape (n_samples,), default=None
             Numeric or boolean; rows other than ``photographic_label`` are left out.
         groups : array-like of shape (n_samples,), default=None
-            Person or source of every row, kept on one side of the calibration split. All
-            photographs of those held out calibrate: many of one person are less evidence than
-            they count for. `recalibrate` with ``groups`` takes one of each.
+            Person of every row, on one side of the calibration split. One photograph of each
+            person held out calibrates: more of them are no further evidence. The promise is for
+            new persons.
+        sources : array-like of shape (n_samples,), default=None
+            Source of every row (camera, site, data set). Each calibrates for itself, with 19
+            photographs or persons at 5 %, and only what is foreign to all of them is flagged: the
+            promise is then for any mixture of the sources. What it costs in detections is in
+            docs/scikit_learn.md.
 
         Returns
         -------
@@ -175,101 +204,76 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a row is not finite, ``y`` holds strings or no photograph, or too few rows or
-            groups are left to split.
+            If a row is not finite or has no label, group or source, ``y`` holds strings or no
+            photograph, or too few rows or groups are left to split. The head is then as before.
 
         Warns
         -----
         SmallSampleWarning
-            If the calibration photographs are too few for ``target_fpr``, or a number of
-            components is capped.
+            If the calibration photographs (the persons, with ``groups``) are too few for
+            ``target_fpr``, or a number of components is capped.
+        UserWarning
+            If ``photographic_label`` is None, the labels are not 1 and -1, and the rows left out
+            score higher than the photographs: an inverted code, perhaps.
         ConvergenceWarning
             If no start of the mixture converged in ``max_iter`` iterations.
         """
-        X = check_features(self, X, reset=True)
-        check_consistent_length(X, y, groups)
-        rows = np.flatnonzero(photograph_rows(y, self.photographic_label, len(X)))
-        groups = None if groups is None else column_or_1d(groups)[rows]
-        random_state = check_random_state(self.random_state)
-        train, held = (rows[side] for side in self._split(len(rows), groups, random_state))
-        # The whole matrix, of gigabytes perhaps, is not kept while the mixture is fitted.
-        X, fresh = X[train], X[held]
+        with whole_or_nothing(self):
+            features, rows, persons, names = self._photographs(X, y, groups, sources, reset=True)
+            random_state = check_random_state(self.random_state)
+            train, held = self._split(rows, persons, names, random_state)
+            others = _spread(np.setdiff1d(np.arange(len(features)), rows), MOST_LEFT_OUT)
+            # The whole matrix, of gigabytes perhaps, is not kept while the mixture is fitted.
+            features, fresh, others = features[train], features[held], features[others]
 
-        shape = choose_shape(
-            len(train), X.shape[1], self.pca_components, self.n_components, self.covariance_type
-        )
-        self.pca_components_, self.n_components_, self.covariance_type_ = shape
-        self.pca_, self.mixture_ = fit_density(
-            X,
-            shape,
-            reg_covar=self.reg_covar,
-            n_init=self.n_init,
-            max_iter=self.max_iter,
-            random_state=random_state,
-            device=self.device,
-        )
-        self.n_iter_ = self.mixture_.n_iter_
-        self.calibration_scores_ = np.sort(log_density(fresh, self.pca_, self.mixture_))
-        self.labels_ = None if y is None else np.unique(column_or_1d(y).astype(float))
-        self._warn_if_unconverged()
-        self._warn_if_too_few()
+            shape = choose_shape(
+                len(train),
+                features.shape[1],
+                self.pca_components,
+                self.n_components,
+                self.covariance_type,
+            )
+            self.pca_components_, self.n_components_, self.covariance_type_ = shape
+            self.pca_, self.mixture_ = fit_density(
+                features,
+                shape,
+                reg_covar=self.reg_covar,
+                n_init=self.n_init,
+                max_iter=self.max_iter,
+                random_state=random_state,
+                device=self.device,
+            )
+            self.n_iter_ = self.mixture_.n_iter_
+            self.labels_ = None if y is None else np.unique(column_or_1d(y).astype(float))
+            self._warn_if_unconverged()
+            scores = log_density(fresh, self.pca_, self.mixture_)
+            self._calibrate(scores, held, persons, names)
+            # Who says which label marks photographs, or writes 1 and -1, has not mixed them up.
+            if len(others) and self.photographic_label is None and not says_itself(self.labels_):
+                _warn_if_inverted(scores, log_density(others, self.pca_, self.mixture_))
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def recalibrate(self, X, y=None, *, groups=None):
-        """Set the threshold anew from other photographs; the mixture stays as it is.
-
-        From then on the promise is for photographs exchangeable with these, a new source's say.
-        Like `fit` it changes this head; `sklearn_blades.evaluation.recalibrate` makes a new
-        detector.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Features of photographs that neither the mixture nor the encoder was trained on.
-        y : array-like of shape (n_samples,), default=None
-            As in `fit`: rows other than ``photographic_label`` are left out.
-        groups : array-like of shape (n_samples,), default=None
-            Person of every row. Photographs of one person are no independent evidence: one of
-            each, drawn with ``random_state``, is used, and the promise is for new persons.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If a row is not finite, or ``y`` holds strings or no photograph.
-
-        Warns
-        -----
-        SmallSampleWarning
-            If the photographs (the persons, with ``groups``) are too few for ``target_fpr``.
-        """
-        check_is_fitted(self)
-        X = check_features(self, X)
-        check_consistent_length(X, y, groups)
-        rows = np.flatnonzero(photograph_rows(y, self.photographic_label, len(X)))
-        if groups is not None:
-            rows = rows[one_of_each(column_or_1d(groups)[rows], self.random_state)]
-        self.calibration_scores_ = np.sort(log_density(X[rows], self.pca_, self.mixture_))
-        self._warn_if_too_few()
-        return self
-
-    def _split(self, n_photographs, groups, random_state):
-        if n_photographs < 3:
+    def _split(self, rows, groups, sources, random_state):
+        n = len(rows)
+        if n < 3:
             raise ValueError(
-                f"n_samples = {n_photographs} photographs cannot be split into a mixture's (2 at "
+                f"n_samples = {n} photographs cannot be split into a mixture's (2 at "
                 "least) and a threshold's; at a 5 % false-alarm rate fit on 95 or more."
             )
-        train, held = holdout(n_photographs, self.calibration_fraction, random_state, groups=groups)
+        train, held = calibration_split(
+            n,
+            self.calibration_fraction,
+            random_state,
+            groups=None if groups is None else groups[rows],
+            sources=None if sources is None else group_codes([sources[row] for row in rows], n),
+            fewest=fewest_calibration_scores(self.target_fpr, self.confidence),
+        )
         if len(train) < 2:
             raise ValueError(
                 f"calibration_fraction={self.calibration_fraction} leaves {len(train)} of "
-                f"{n_photographs} photographs for the mixture; use a smaller fraction."
+                f"{n} photographs for the mixture; use a smaller fraction."
             )
-        return train, held
+        return rows[train], rows[held]
 
     def _warn_if_unconverged(self):
         if not self.mixture_.converged_:
@@ -280,42 +284,7 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
                 stacklevel=4,  # past scikit-learn's fit wrapper, to the line that called fit
             )
 
-    def _warn_if_too_few(self):
-        n, fewest = len(self.calibration_scores_), fewest_calibration_scores(self.target_fpr)
-        if n < fewest:
-            enough = math.ceil(round(fewest / self.calibration_fraction, 6))  # 19 / 0.2 is 95
-            warnings.warn(
-                f"{n} calibration photographs cannot promise a false-alarm rate of "
-                f"{self.target_fpr:.3g}: at least {fewest} are needed. offset_ is -inf and nothing "
-                f"is flagged. Fit on {enough} or more, of which calibration_fraction="
-                f"{self.calibration_fraction} calibrate, recalibrate on {fewest} or more, or raise "
-                "target_fpr.",
-                SmallSampleWarning,
-                stacklevel=4,
-            )
-
-    def _warn_if_coded_otherwise(self):
-        if self.labels_ is None:
-            return
-        if self.photographic_label == 1 and {1, -1}.issuperset(self.labels_):
-            return
-        coded = ", ".join(f"{label:g}" for label in self.labels_[:5])
-        warnings.warn(
-            f"predict answers +1 (photograph) and -1 (AI-generated), but fit was given labels "
-            f"{coded}: do not compare the two. Code y as `np.where(y == "
-            f"{self.photographic_label!r}, 1, -1)` and leave photographic_label at 1, or use a "
-            'scorer without a threshold, such as "roc_auc".',
-            UserWarning,
-            stacklevel=3,
-        )
-
-    @property
-    def offset_(self):
-        check_is_fitted(self, "calibration_scores_")
-        self._warn_if_too_few()
-        return conformal_offset(self.calibration_scores_, self.target_fpr)
-
-    def score_samples(self, X):
+    def score_samples(self, X: Features) -> FloatArray:
         """Log-likelihood under the mixture of photographs.
 
         Parameters
@@ -330,58 +299,22 @@ class BladesOneClass(OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         return log_density(check_features(self, X), self.pca_, self.mixture_)
 
-    def decision_function(self, X):
-        """Score above the threshold: ``score_samples(X) - offset_``.
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
+def _spread(rows, most):
+    """At most so many of the rows, evenly spread."""
+    return rows[:: max(1, math.ceil(len(rows) / most))]
 
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Negative = flagged as AI-generated; higher = more photographic. Where ``offset_`` is
-            -inf, a positive, increasing function of the score instead, so that "roc_auc" and its
-            like still rank.
-        """
-        scores, offset = self.score_samples(X), self.offset_
-        if np.isneginf(offset):
-            return positive(scores - self.calibration_scores_[0])
-        return scores - offset
 
-    def predict(self, X):
-        """Photograph or AI-generated?
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), int
-            +1 = not flagged, -1 = flagged as AI-generated.
-
-        Warns
-        -----
-        UserWarning
-            If `fit` was given labels in another code, 0 and 1 say: a scorer that compares these
-            predictions with them ("accuracy", "f1") is wrong without a sign of it.
-        """
-        scores = self.score_samples(X)
-        self._warn_if_coded_otherwise()
-        return np.where(scores < self.offset_, -1, 1)
-
-    def p_values(self, X):
-        """Conformal p-value of "this is a photograph like those held out".
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            In [1 / (n_calibration + 1), 1]; low = AI-generated. `predict` flags where it is at
-            most ``target_fpr``.
-        """
-        return conformal_p_values(self.score_samples(X), self.calibration_scores_)
+def _warn_if_inverted(photographs, left_out):
+    """Say so where the rows left out score higher, beyond what a few rows do by chance."""
+    lower = mannwhitneyu(photographs, left_out, alternative="less")
+    auc = lower.statistic / (len(photographs) * len(left_out))
+    if auc < INVERTED_AUC and lower.pvalue < 0.01:
+        warnings.warn(
+            "The rows that y leaves out score higher than the photographs held out (AUC below "
+            f"{INVERTED_AUC}): it is what an inverted code looks like. If photographs have another "
+            "label in y, pass photographic_label=; if not, these features take generated faces for "
+            "the better photographs.",
+            UserWarning,
+            stacklevel=4,  # past scikit-learn's fit wrapper, to the line that called fit
+        )

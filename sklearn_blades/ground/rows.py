@@ -1,12 +1,23 @@
-"""What both heads ask of their input: finite features, known labels, a held-out part."""
+"""What the heads ask of their input: finite features, and labels that are known.
+
+The held-out part, and groups, are in `groups`.
+"""
 
 import warnings
+from typing import Any
 
 import numpy as np
-from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit, StratifiedShuffleSplit
-from sklearn.utils import assert_all_finite, check_random_state
+from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
+
+from .groups import holdout as holdout
+from .groups import one_of_each as one_of_each
+from .missing import refuse_missing
+from .types import BoolArray, Column
+
+LABEL_OF_PHOTOGRAPHS = 1
+_said = False  # whether this process was told that 1 is taken for photographs
 
 
 def check_features(estimator, X, *, reset=False):
@@ -40,15 +51,17 @@ def check_features(estimator, X, *, reset=False):
     return X
 
 
-def photograph_rows(y, photographic_label, n_samples):
+def photograph_rows(
+    y: Column | None, photographic_label: float | None, n_samples: int
+) -> BoolArray:
     """Which rows are photographs.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,), numeric or boolean, or None
         Without it all rows are photographs.
-    photographic_label : float
-        The value of ``y`` that marks a photograph.
+    photographic_label : float or None
+        The value of ``y`` that marks a photograph. None: 1.
     n_samples : int
 
     Returns
@@ -58,13 +71,13 @@ def photograph_rows(y, photographic_label, n_samples):
     Raises
     ------
     ValueError
-        If ``y`` holds strings, or no photograph.
+        If ``y`` holds strings, a row without a label, or no photograph.
 
     Warns
     -----
     UserWarning
-        If ``y`` holds two labels and the photographs are the rarer one, by more than a random
-        draw from balanced data would make them (two standard deviations): many code fake = 1.
+        Once a process, if ``photographic_label`` is None and the labels do not say by themselves
+        what they are, as 1 and -1 do: many code fake = 1.
 
     Examples
     --------
@@ -73,24 +86,58 @@ def photograph_rows(y, photographic_label, n_samples):
     """
     if y is None:
         return np.ones(n_samples, dtype=bool)
-    y = _numeric(column_or_1d(y))
-    rows = y == photographic_label
+    y = numeric_labels(y)
+    label = LABEL_OF_PHOTOGRAPHS if photographic_label is None else photographic_label
+    rows = y == label
     labels = np.unique(y)
     if not rows.any():
         raise ValueError(
-            f"y holds no photograph: no row equals photographic_label={photographic_label!r}; "
+            f"y holds no photograph: no row equals photographic_label={label!r}; "
             f"its {len(labels)} class(es) are {_some(labels)}. Pass photographic_label=..., or "
             "leave y out if all rows are photographs."
         )
-    if len(labels) == 2 and len(y) / 2 - rows.sum() > np.sqrt(len(y)):
-        warnings.warn(
-            f"Photographs (label {photographic_label!r}) are the rarer class: {rows.sum()} of "
-            f"{len(y)} rows. If that label marks the AI-generated faces in your data, pass "
-            f"photographic_label={labels[labels != photographic_label][0]}.",
-            UserWarning,
-            stacklevel=4,  # past scikit-learn's fit wrapper, to the line that called fit
-        )
+    if photographic_label is None and not says_itself(labels):
+        _say_once_what_is_taken(labels[~(labels == label)])
     return rows
+
+
+def says_itself(labels: NDArray[Any]) -> bool:
+    """Whether labels tell which of them marks photographs: 1 and -1 do, as in scikit-learn."""
+    return {1, -1}.issuperset(labels.tolist())
+
+
+def _say_once_what_is_taken(others):
+    """Say which label is taken for photographs; a search fits hundreds of times."""
+    global _said
+    if not _said:
+        others = ", ".join(f"{float(label):g}" for label in others[:5])
+        warnings.warn(
+            f"1 is taken for photographs; say photographic_label=1 (or {others})",
+            UserWarning,
+            stacklevel=6,  # past scikit-learn's fit wrapper, to the line that called fit
+        )
+        _said = True
+
+
+def numeric_labels(y: Column) -> NDArray[Any]:
+    """Labels as numbers, none of them missing.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,), numeric or boolean
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    ValueError
+        If they are words, or a row has none.
+    """
+    column = column_or_1d(y)
+    refuse_missing(column, "y")
+    return _numeric(column)
 
 
 def two_classes(y):
@@ -119,7 +166,7 @@ def two_classes(y):
     (['fake', 'photo'], [1, 0, 1])
     """
     y = column_or_1d(y, warn=True)
-    assert_all_finite(y, input_name="y")
+    refuse_missing(y, "y")
     check_classification_targets(y)
     if type_of_target(y) != "binary":
         raise ValueError(
@@ -133,72 +180,6 @@ def two_classes(y):
             "AI-generated faces. With photographs alone use BladesOneClass."
         )
     return classes, target.astype(np.int64)
-
-
-def holdout(n_samples, fraction, random_state, *, groups=None, stratify=None):
-    """Draw two disjoint sets of rows; a group is on one side only.
-
-    Parameters
-    ----------
-    n_samples : int
-    fraction : float in (0, 1)
-        Share of the rows to hold out, rounded up; with ``groups``, share of the groups.
-    random_state : RandomState or int
-    groups : array-like of shape (n_samples,), default=None
-        Person or source of every row.
-    stratify : array-like of shape (n_samples,), default=None
-        Classes to keep in proportion; not used together with ``groups``.
-
-    Returns
-    -------
-    kept, held : ndarrays of int
-        Row numbers.
-
-    Raises
-    ------
-    ValueError
-        If a side would be empty, or a class too small to be on both sides.
-    """
-    if groups is not None:
-        groups = column_or_1d(groups)
-        if len(np.unique(groups)) < 2:
-            raise ValueError(
-                "groups holds a single group, which cannot be on both sides of the split; "
-                "give every photograph its person or source, or leave groups out."
-            )
-        splitter = GroupShuffleSplit
-    else:
-        splitter = ShuffleSplit if stratify is None else StratifiedShuffleSplit
-    split = splitter(n_splits=1, test_size=fraction, random_state=random_state)
-    return next(split.split(np.empty((n_samples, 0)), stratify, groups))
-
-
-def one_of_each(groups, random_state):
-    """Draw one row of every group.
-
-    Rows of one group depend on each other; one of each are as good as independent draws.
-
-    Parameters
-    ----------
-    groups : array-like of shape (n_samples,)
-    random_state : int, RandomState or None
-
-    Returns
-    -------
-    ndarray of shape (n_groups,), int
-        Row numbers, in increasing order.
-
-    Examples
-    --------
-    >>> one_of_each(["anna", "ben", "cleo"], random_state=0)
-    array([0, 1, 2])
-    >>> one_of_each(["anna", "anna", "anna", "ben"], random_state=0)
-    array([2, 3])
-    """
-    groups = column_or_1d(groups)
-    order = check_random_state(random_state).permutation(len(groups))
-    _, first = np.unique(groups[order], return_index=True)
-    return np.sort(order[first])
 
 
 def _numeric(y):

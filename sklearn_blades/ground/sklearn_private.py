@@ -4,6 +4,7 @@ from sklearn import calibration
 from sklearn.base import _fit_context
 from sklearn.calibration import _CalibratedClassifier as CalibratedClassifier
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.utils._set_output import _SetOutputMixin
 
 try:
     from sklearn.utils._repr_html.estimator import _VisualBlock
@@ -35,6 +36,7 @@ __all__ = [
     "Interval",
     "Options",
     "StrOptions",
+    "_SetOutputMixin",
     "_VisualBlock",
     "_fit_context",
 ]

@@ -1,25 +1,35 @@
 """From the scores of held-out photographs to a threshold and to p-values."""
 
 import math
+import warnings
 
 import numpy as np
-from scipy.stats import false_discovery_control
+from scipy.stats import beta, binom, false_discovery_control
+
+from ..errors import SmallSampleWarning
+from ..ground.types import BoolArray, Column, FloatArray
 
 # alpha * (n + 1) is whole in the cases people choose (0.05 and 19, 0.29 and 99); its float may
 # stand just below.
 _ROUNDING = 1e-9
 
 
-def conformal_offset(calibration_scores, target_fpr):
+def conformal_offset(
+    calibration_scores: FloatArray, target_fpr: float, confidence: float | None = None
+) -> float:
     """The score below which a face is flagged: split-conformal, exact at finite samples.
 
     With n calibration scores it is the k-th smallest, ``k = floor(target_fpr * (n + 1))``. A new
-    photograph, exchangeable with those, falls below it with probability ``k / (n + 1)`` at most.
+    photograph, exchangeable with those, falls below it with probability ``k / (n + 1)`` at most:
+    on average over calibration sets. The rate that one set gives is Beta(k, n + 1 - k); with a
+    ``confidence`` k is the largest for which that is at most ``target_fpr`` so often.
 
     Parameters
     ----------
     calibration_scores : ndarray of shape (n,), sorted, higher = more photographic
     target_fpr : float in (0, 1)
+    confidence : float in (0, 1), default=None
+        Share of calibration sets that keep the rate; None promises it on average only.
 
     Returns
     -------
@@ -29,41 +39,65 @@ def conformal_offset(calibration_scores, target_fpr):
     Raises
     ------
     ValueError
-        If ``target_fpr`` is not between 0 and 1.
+        If ``target_fpr`` or ``confidence`` is not between 0 and 1.
 
     Examples
     --------
     >>> conformal_offset(np.arange(19.0), 0.05), conformal_offset(np.arange(18.0), 0.05)
     (0.0, -inf)
+    >>> conformal_offset(np.arange(45.0), 0.05, 0.9), conformal_offset(np.arange(44.0), 0.05, 0.9)
+    (0.0, -inf)
     """
-    if not 0 < target_fpr < 1:
-        raise ValueError(f"target_fpr={target_fpr!r} must be between 0 and 1, e.g. 0.05 for 5 %.")
+    _check_promise(target_fpr, confidence)
     n = len(calibration_scores)
     k = min(n, math.floor(target_fpr * (n + 1) + _ROUNDING))
+    if confidence is not None:
+        # The rate is at most target_fpr where k of n scores or more fall into its tail.
+        k = min(k, int(binom.ppf(1 - confidence + _ROUNDING, n, target_fpr)))
     return float(calibration_scores[k - 1]) if k else -math.inf
 
 
-def fewest_calibration_scores(target_fpr):
+def fewest_calibration_scores(target_fpr: float, confidence: float | None = None) -> int:
     """The smallest calibration set that can flag anything at this rate.
 
     Examples
     --------
     >>> [fewest_calibration_scores(rate) for rate in (0.05, 0.01)]
     [19, 99]
+    >>> fewest_calibration_scores(0.05, 0.9)
+    45
     """
-    return math.ceil(1 / target_fpr - 1 - _ROUNDING)
+    _check_promise(target_fpr, confidence)
+    fewest = 1 / target_fpr - 1
+    if confidence is not None:
+        fewest = max(fewest, math.log1p(-confidence) / math.log1p(-target_fpr))
+    return math.ceil(fewest - _ROUNDING)
 
 
-def conformal_p_values(scores, calibration_scores):
+def _check_promise(target_fpr, confidence):
+    if not 0 < target_fpr < 1:
+        raise ValueError(f"target_fpr={target_fpr!r} must be between 0 and 1, e.g. 0.05 for 5 %.")
+    if confidence is not None and not 0 < confidence < 1:
+        raise ValueError(
+            f"confidence={confidence!r} must be between 0 and 1, e.g. 0.9 for 9 of 10 "
+            "calibrations, or None for the average over them."
+        )
+
+
+def conformal_p_values(
+    scores: FloatArray, calibration_scores: FloatArray, confidence: float | None = None
+) -> FloatArray:
     """Share of photographs, the new one included, that score as low as this.
 
     ``(1 + #{calibration <= score}) / (n + 1)``: super-uniform for photographs, low =
-    AI-generated, never below ``1 / (n + 1)``.
+    AI-generated, never below ``1 / (n + 1)``. With a ``confidence`` each is raised to the
+    smallest ``target_fpr`` at which `conformal_offset` would flag the score with that confidence.
 
     Parameters
     ----------
     scores : ndarray of shape (m,)
     calibration_scores : ndarray of shape (n,), sorted
+    confidence : float in (0, 1), default=None
 
     Returns
     -------
@@ -73,12 +107,22 @@ def conformal_p_values(scores, calibration_scores):
     --------
     >>> conformal_p_values(np.array([-1.0, 1.0, 9.0]), np.array([0.0, 1.0, 2.0]))
     array([0.25, 0.75, 1.  ])
+    >>> conformal_p_values(np.array([-1.0, 99.0]), np.arange(45.0), 0.9).round(3)
+    array([0.05, 1.  ])
     """
-    as_low = np.searchsorted(calibration_scores, scores, side="right")
-    return (1 + as_low) / (len(calibration_scores) + 1)
+    n = len(calibration_scores)
+    rank = 1 + np.searchsorted(calibration_scores, scores, side="right")
+    p_values = rank / (n + 1)
+    if confidence is not None:
+        # The rate of flagging all that rank so low is Beta(rank, n + 1 - rank); 1 for the highest.
+        tail = beta.ppf(confidence, rank, np.maximum(n + 1 - rank, 1))
+        p_values = np.where(rank > n, 1.0, np.maximum(p_values, tail))
+    return p_values
 
 
-def benjamini_hochberg(p_values, *, alpha):
+def benjamini_hochberg(
+    p_values: Column, *, alpha: float, n_calibration: int | None = None
+) -> BoolArray:
     """Flag in a folder so that few of the flagged are photographs, on average.
 
     ``target_fpr`` bounds the share of the *photographs* that are flagged: of a folder of 10,000
@@ -92,6 +136,9 @@ def benjamini_hochberg(p_values, *, alpha):
         Of all files of the scan, as `BladesOneClass.p_values` gives them.
     alpha : float in (0, 1)
         Largest expected share of photographs among the flagged.
+    n_calibration : int, default=None
+        Calibration photographs behind the p-values, for the warning alone. By default read off
+        the p-values, which are multiples of ``1 / (n_calibration + 1)``.
 
     Returns
     -------
@@ -102,6 +149,12 @@ def benjamini_hochberg(p_values, *, alpha):
     ------
     ValueError
         If ``alpha`` or a p-value is outside its range, or not a number.
+
+    Warns
+    -----
+    SmallSampleWarning
+        If nothing is flagged because the lowest p-value there can be is too high for those that
+        share it, with the number of calibration photographs that would do.
 
     Notes
     -----
@@ -129,7 +182,41 @@ def benjamini_hochberg(p_values, *, alpha):
             "p_values must be one column of numbers from 0 to 1, as BladesOneClass.p_values gives "
             f"them; these have shape {p_values.shape}, and {np.isnan(p_values).sum()} are NaN."
         )
-    return false_discovery_control(p_values, method="bh") <= alpha * (1 + _ROUNDING)
+    flagged = false_discovery_control(p_values, method="bh") <= alpha * (1 + _ROUNDING)
+    if p_values.size and not flagged.any():
+        _warn_if_too_coarse(p_values, alpha, n_calibration)
+    return flagged
+
+
+def _warn_if_too_coarse(p_values, alpha, n_calibration):
+    """Say that no score could have been low enough, where that is why nothing is flagged."""
+    lowest, m = p_values.min(), len(p_values)
+    if n_calibration is None:
+        n_calibration = _calibration_size(p_values, lowest)
+    if n_calibration < 1 or lowest > (1 + _ROUNDING) / (n_calibration + 1):
+        return  # the lowest could have been lower: it is the scores that flag nothing
+    sharing = int(np.sum(p_values == lowest))
+    needed = math.ceil(m / (alpha * (n_calibration + 1)) - _ROUNDING)
+    enough = [math.ceil(m / (alpha * r) - 1 - _ROUNDING) for r in dict.fromkeys((sharing, 1))]
+    alone = f", {enough[1]} for a single one" if len(enough) > 1 else ""
+    warnings.warn(
+        f"These p-values are too coarse to flag anything: with {n_calibration} calibration "
+        f"photographs none is below 1/{n_calibration + 1}, and at alpha={alpha:g} nothing can be "
+        f"flagged until {needed} of {m} files share the lowest; {sharing} do. {enough[0]} "
+        f"calibration photographs would do for {sharing}{alone}.",
+        SmallSampleWarning,
+        stacklevel=3,
+    )
+
+
+def _calibration_size(p_values, lowest):
+    """n, where the lowest is 1 / (n + 1) and all are multiples of it; else 0."""
+    if lowest <= 0:
+        return 0
+    multiples = np.append(p_values, 1.0) / lowest
+    # 1e-6 of a step: float64 divides exactly enough for a million calibration photographs.
+    on_grid = np.abs(multiples - np.round(multiples)) < 1e-6
+    return round(1 / lowest) - 1 if on_grid.all() else 0
 
 
 def positive(scores):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from skorch import NeuralNetClassifier
-from skorch.callbacks import EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
 from skorch.history import History
@@ -36,6 +36,28 @@ class WeightedCrossEntropy(nn.CrossEntropyLoss):
         return super().forward(logits, target).mean()
 
 
+class Divergence(Callback):
+    """End a training, with an error, at the first epoch whose loss or weights are not finite."""
+
+    def on_epoch_end(self, net, **kwargs):
+        epoch = net.history[-1]
+        losses = [epoch[name] for name in ("train_loss", "valid_loss") if name in epoch]
+        weights = net.module_.parameters()
+        if not (np.isfinite(losses).all() and all(weight.isfinite().all() for weight in weights)):
+            raise ValueError(
+                f"The training diverged at lr={net.lr:g}: in epoch {epoch['epoch']} of "
+                f"{net.max_epochs} loss or weights are no longer finite (train_loss "
+                f"{epoch['train_loss']:g}). Nothing was kept; try lr={net.lr / 10:g} or the "
+                "default, 1e-3."
+            )
+
+
+def ran_away(history):
+    """Whether a training ended with a loss far above the one it began with."""
+    first, last = history[0, "train_loss"], history[-1, "train_loss"]
+    return last > max(10 * first, 10)
+
+
 @contextmanager
 def seeded(seed):
     """Seed torch's CPU generator inside, leave it as it was outside.
@@ -47,7 +69,7 @@ def seeded(seed):
         yield
 
 
-def make_net(n_features, hidden_size, class_weights=(1.0, 1.0), **settings):
+def make_net(n_features, hidden_size, class_weights=(1.0, 1.0), callbacks=(), **settings):
     """A skorch classifier of classes 0 and 1 around `Perceptron`, not yet initialised."""
     return NeuralNetClassifier(
         Perceptron,
@@ -58,6 +80,7 @@ def make_net(n_features, hidden_size, class_weights=(1.0, 1.0), **settings):
         optimizer=torch.optim.AdamW,
         iterator_train__shuffle=True,
         classes=[0, 1],
+        callbacks=[Divergence(), *callbacks],
         **{"train_split": None, "verbose": 0, **settings},
     )
 

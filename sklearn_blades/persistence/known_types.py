@@ -16,6 +16,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from skorch import NeuralNetClassifier
 
 from ..estimators.binary import BladesBinary
+from ..estimators.detector import FrozenEncoder
 from ..estimators.encoder import BladesEncoder
 from ..estimators.one_class import BladesOneClass
 from ..ground.device import PRECISIONS
@@ -30,11 +31,11 @@ ESTIMATORS = {
     BladesEncoder: {"embedding_": JointEmbedding, "preprocessing_": Preprocessing,
                     "tasks_": TaskSet, "digest_": str},
     BladesOneClass: {"mixture_": GaussianMixture, "pca_": PCA | types.NoneType,
-                     "calibration_scores_": "n"},
+                     "calibration_scores_": "n", "calibration_sources_": dict | types.NoneType},
     BladesBinary: {"net_": NeuralNetClassifier, "scaler_": StandardScaler,
                    "classes_": np.ndarray},
     Pipeline: {"steps": list},
-    FrozenEstimator: {"estimator": BaseEstimator},
+    FrozenEstimator: {"estimator": BaseEstimator}, FrozenEncoder: {"estimator": BaseEstimator},
     StandardScaler: {"mean_": "d?", "scale_": "d?"},
     Normalizer: {},
     PCA: {"components_": "kd", "mean_": "d", "explained_variance_": "k"},

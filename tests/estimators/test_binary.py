@@ -11,11 +11,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import TunedThresholdClassifierCV, cross_val_score, cross_validate
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
 from sklearn_blades import BladesBinary
+from sklearn_blades.errors import SmallSampleWarning
 from sklearn_blades.ground.device import resolve_device
 from sklearn_blades.heads import perceptron
 from sklearn_blades.heads.perceptron import WeightedCrossEntropy, logit_margin
@@ -224,7 +226,10 @@ def test_early_stopping_holds_out_whole_groups(Xy):
     assert stopped.scaler_.n_samples_seen_ == 22 * 8
     with pytest.raises(ValueError, match=r"validation_fraction=0\.1 .*single group"):
         stopped.fit(X, y, groups=np.zeros(200))
-    with pytest.raises(ValueError, match="hold 1 class only"):
+    with (
+        pytest.warns(SmallSampleWarning, match="80 of 200 rows are held out, and 20 were wanted"),
+        pytest.raises(ValueError, match="hold 1 class only"),
+    ):
         stopped.fit(X, y, groups=y)
     with pytest.raises(ValueError, match=r"validation_fraction=0\.1 of these 6 rows"):
         stopped.fit(X[:6], [0, 1] * 3)
@@ -260,6 +265,35 @@ def test_pseudo_outliers_need_to_know_the_photographs(Xy):
         head(pseudo_outlier_fraction=0.1).fit(X[:10], [1, 1] + [0] * 8)
 
 
+def parts(fitted):
+    return {name: id(value) for name, value in vars(fitted).items()}
+
+
+def test_a_training_that_diverges_is_an_error_and_leaves_nothing_behind(Xy):
+    X, y = Xy
+    diverging = head(lr=1e12, max_epochs=50)
+    said = r"diverged at lr=1e\+12: in epoch \d+ of 50 loss or weights are no longer finite"
+    before = parts(diverging)
+    with pytest.raises(ValueError, match=said):
+        diverging.fit(X, y)
+    assert parts(diverging) == before
+    with pytest.raises(ValueError, match=said):
+        head(lr=1e12, max_epochs=50, early_stopping=True).fit(X, y)
+    fitted = head().fit(X, y)
+    answers = fitted.decision_function(X)
+    fitted.set_params(lr=1e12, max_epochs=50)
+    with pytest.raises(ValueError, match="diverged"):
+        fitted.fit(X[:, :3], y)
+    assert fitted.n_features_in_ == WIDTH
+    assert_array_equal(fitted.decision_function(X), answers)
+
+
+def test_a_loss_that_ends_far_above_its_start_is_said(Xy):
+    with pytest.warns(ConvergenceWarning, match="At lr=1000 the loss ended far above") as caught:
+        head(lr=1e3, max_epochs=2, batch_size=256).fit(*Xy)
+    assert caught[0].filename == __file__
+
+
 # --- refusals, output, devices -----------------------------------------------------------------
 
 
@@ -270,13 +304,21 @@ def test_pseudo_outliers_need_to_know_the_photographs(Xy):
         ([0, 1, 2, 3] * 50, "Only binary classification is supported. .* multiclass; label"),
         (np.linspace(0, 1, 200), "continuous"),
         ([0, 1], "inconsistent numbers of samples"),
-        ([0, np.nan] * 100, "NaN"),
+        ([0, np.nan] * 100, r"y contains NaN, .* in 100 of 200 rows \(rows 1, 3, 5, \.\.\.\)"),
+        (["photo", None] * 100, r"y contains NaN, infinity or None in 100 of 200 rows"),
         (None, "y"),
     ],
 )
 def test_labels_it_cannot_use(Xy, y, message):
     with pytest.raises(ValueError, match=message):
         head().fit(Xy[0], y)
+
+
+def test_a_row_without_a_group_is_refused(Xy):
+    people = np.repeat(np.arange(20.0), 10)
+    people[7] = np.nan
+    with pytest.raises(ValueError, match=r"groups contains NaN.* 1 of 200 rows \(rows 7\)"):
+        head().fit(*Xy, groups=people)
 
 
 def test_rows_that_are_not_finite_are_counted(Xy):

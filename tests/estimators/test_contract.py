@@ -31,10 +31,13 @@ from sklearn.model_selection import (
     cross_validate,
 )
 from sklearn.naive_bayes import GaussianNB
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 
 from sklearn_blades import BladesBinary, BladesEncoder, BladesOneClass, make_detector
-from sklearn_blades.errors import PhotoError
+from sklearn_blades.errors import PhotoError, SmallSampleWarning
+from sklearn_blades.ground import rows
+from sklearn_blades.heads.conformal import conformal_offset
 from sklearn_blades.photos import read_photos
 from sklearn_blades.pretext import Manipulated
 from sklearn_blades.storage.cache import cache_for
@@ -316,13 +319,39 @@ class TestLabels:
             one_class().fit(X, words)
         assert cross_val_score(binary(), X, words, cv=CV).min() > 0.9
 
-    def test_fake_coded_as_one_is_suspected_and_can_be_said(self, features):
+    def test_what_1_means_is_said_once_a_process(self, features, monkeypatch):
         X, y, _ = features
+        monkeypatch.setattr(rows, "_said", False)
+        with pytest.warns(UserWarning, match=r"^1 is taken for photographs; say") as caught:
+            cross_val_score(one_class(), X, y, cv=CV, scoring="roc_auc")
+        one_class().fit(X, y == 1)
+        assert [str(warning.message) for warning in caught] == [
+            "1 is taken for photographs; say photographic_label=1 (or 0)"
+        ]
+
+    @pytest.mark.filterwarnings("error")
+    def test_fake_coded_as_one_can_be_said(self, features, monkeypatch):
+        X, y, _ = features
+        monkeypatch.setattr(rows, "_said", False)
         fake = (y == 0).astype(int)
-        with pytest.warns(UserWarning, match="rarer class.*photographic_label=0"):
-            one_class().fit(X, fake)
         told = one_class().set_params(photographic_label=0).fit(X, fake)
-        assert_array_equal(told.score_samples(X), one_class().fit(X, y).score_samples(X))
+        one_class().fit(X, 2 * y - 1)  # 1 and -1 say what they are
+        one_class().set_params(photographic_label=1).fit(X, y)
+        assert_array_equal(told.score_samples(X), one_class().fit(X, 2 * y - 1).score_samples(X))
+
+    def test_rows_left_out_that_score_higher_are_said(self, features):
+        X, y, _ = features
+        with pytest.warns(UserWarning, match=r"AUC below 0\.3.*inverted code"):
+            one_class().fit(np.where(y[:, None] == 1, X, 0.2 * (X - 3)), y)
+
+    @pytest.mark.parametrize("head", ["one_class", "binary"])
+    def test_gaps_in_labels_and_groups_are_refused_by_row(self, features, head):
+        X, y, groups = features
+        fit = {"one_class": one_class, "binary": binary}[head]().fit
+        with pytest.raises(ValueError, match=r"y contains NaN.* 1 of 350 rows \(rows 4\)"):
+            fit(X, np.where(np.arange(350) == 4, np.nan, y))
+        with pytest.raises(ValueError, match=r"groups contains NaN.* 1 of 350 rows \(rows 4\)"):
+            fit(X, y, groups=np.where(np.arange(350) == 4, np.nan, groups))
 
 
 class TestScorers:
@@ -345,7 +374,6 @@ class TestScorers:
             cross_val_score(one_class(), X, y, cv=CV, scoring="accuracy")
         one_class().fit(X[y == 1], y[y == 1]).predict(X)  # ones alone are no other code
 
-    @pytest.mark.filterwarnings("ignore:Photographs .* are the rarer class")
     def test_files_sorted_by_class_need_a_stratified_splitter(self, features):
         X, y, _ = features
         order = np.argsort(y, kind="stable")
@@ -385,6 +413,50 @@ class TestGroups:
             assert result["test_score"].min() > 0.95
             with pytest.raises(ValueError, match="single group"):
                 clone(head).fit(X, y, groups=np.zeros(350))
+
+    def test_one_photograph_of_each_person_held_out_calibrates(self, features):
+        X, y, groups = features
+        head = one_class().fit(X, y, groups=groups)
+        assert len(head.calibration_scores_) == np.ceil(0.2 * len(np.unique(groups[y == 1])))
+        with pytest.warns(SmallSampleWarning, match="1 calibration photographs, one of each pers"):
+            head.recalibrate(X[:5], groups=groups[:5])
+
+    def test_the_share_of_persons_rises_to_what_the_promise_takes(self, features):
+        X, y, groups = features
+        head = one_class().set_params(target_fpr=0.05, confidence=None)
+        persons = len(np.unique(groups[y == 1]))
+        assert 0.2 * persons < 19 < 0.8 * persons
+        assert len(head.fit(X, y, groups=groups).calibration_scores_) == 19
+
+    def test_with_sources_only_what_is_foreign_to_all_is_flagged(self, features):
+        X, y, _ = features
+        sources = np.arange(350) % 2
+        head = one_class().fit(X, y, sources=sources)
+        assert set(head.calibration_sources_) == {"0", "1"}
+        each = [conformal_offset(scores, 0.1) for scores in head.calibration_sources_.values()]
+        assert head.offset_ == min(each) < max(each)
+
+    def test_confidence_promises_more_than_the_average(self, features):
+        X, y, _ = features
+        head = one_class().fit(X, 2 * y - 1)
+        average = head.offset_
+        assert head.set_params(confidence=0.6).offset_ < average
+        assert_array_equal(head.predict(X) == -1, head.p_values(X) <= head.target_fpr)
+
+
+class TestDetectors:
+    def test_set_output_is_for_one_detector(self, features):
+        pytest.importorskip("pandas")
+        X, y, _ = features
+        encoder = StandardScaler().fit(X)
+        first, second = (make_detector(encoder, one_class()).fit(X, 2 * y - 1) for _ in range(2))
+        copy = clone(first).set_output(transform="pandas")
+        assert hasattr(copy[:-1].transform(X), "columns")
+        assert type(first[:-1].transform(X)) is np.ndarray
+        first.set_output(transform="pandas")
+        assert hasattr(first[:-1].transform(X), "columns")
+        assert hasattr(clone(first)[:-1].transform(X), "columns")
+        assert type(second[:-1].transform(X)) is type(encoder.transform(X)) is np.ndarray
 
 
 class TestRowsThatCannotBeRead:

@@ -1,6 +1,7 @@
 """The one-class head: its promise, its threshold, whom it learns from, and how it refuses."""
 
 import math
+import pickle
 import warnings
 from collections import defaultdict
 from copy import copy
@@ -14,12 +15,19 @@ from scipy.stats import betabinom
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_score, cross_validate
+from sklearn.model_selection import (
+    GroupKFold,
+    ShuffleSplit,
+    StratifiedKFold,
+    cross_val_score,
+    cross_validate,
+)
 from threadpoolctl import threadpool_limits
 
 from sklearn_blades import BladesOneClass
 from sklearn_blades.errors import SmallSampleWarning
-from sklearn_blades.ground.rows import one_of_each
+from sklearn_blades.ground import rows
+from sklearn_blades.ground.groups import one_of_each
 from sklearn_blades.heads import density
 from sklearn_blades.heads.conformal import (
     benjamini_hochberg,
@@ -29,6 +37,7 @@ from sklearn_blades.heads.conformal import (
     positive,
 )
 from sklearn_blades.heads.density import choose_shape, least_likely, noise_variance
+from sklearn_blades.persistence import load, save
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -129,6 +138,7 @@ def test_p_values_of_photographs_are_super_uniform_and_fakes_are_low():
 # --- scans over a folder -----------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:These p-values are too coarse")
 def test_few_of_those_flagged_in_a_scan_are_photographs():
     # The p-values of a scan share one calibration set; the bound is an average over such sets.
     rng, alpha, n_scans, fakes = np.random.default_rng(5), 0.2, 200, np.repeat([False, True], 50)
@@ -152,7 +162,21 @@ def test_few_of_those_flagged_in_a_scan_are_photographs():
 @pytest.mark.parametrize(("n", "flagged"), [(998, 0), (999, 10)])
 def test_a_scan_needs_p_values_fine_enough(n, flagged):
     p_values = np.r_[np.full(10, 1 / (n + 1)), np.ones(990)]
-    assert benjamini_hochberg(p_values, alpha=0.1).sum() == flagged
+    if flagged:
+        assert benjamini_hochberg(p_values, alpha=0.1).sum() == flagged
+        return
+    said = "until 11 of 1000 files share the lowest; 10 do. 999 .* for 10, 9999 for a single one"
+    for given in (None, n):
+        with pytest.warns(SmallSampleWarning, match=said) as caught:
+            assert not benjamini_hochberg(p_values, alpha=0.1, n_calibration=given).any()
+        assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("n_calibration", [None, 99])
+def test_a_scan_of_photographs_is_no_sign_of_coarse_p_values(n_calibration):
+    high = np.array([0.2, 0.37, 0.81, 1.0])  # hundredths, none of them the lowest there is
+    assert not benjamini_hochberg(high, alpha=0.1, n_calibration=n_calibration).any()
+    assert not benjamini_hochberg([0.123456, 0.7891011], alpha=0.1).any()  # of no grid
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.3])
@@ -211,7 +235,9 @@ def test_recalibration_uses_photographs_only_and_changes_the_threshold_only(rng)
 def test_recalibration_counts_persons_not_photographs(rng):
     head = BladesOneClass(random_state=0).fit(unit_rows(200, rng))
     X, people = unit_rows(200, rng), np.arange(200) % 18
-    with pytest.warns(SmallSampleWarning, match="18 calibration photographs") as caught:
+    with pytest.warns(
+        SmallSampleWarning, match="18 calibration photographs, one of each person,"
+    ) as caught:
         head.recalibrate(X, groups=people)
     assert caught[0].filename == __file__
     scores = head.calibration_scores_
@@ -366,15 +392,16 @@ def test_a_person_is_on_one_side_of_the_calibration_split(rng):
     X, people = unit_rows(300, rng), rng.permutation([f"person {i % 30}" for i in range(300)])
     y = np.repeat([1, 0, 1], 100)
 
-    def sides(head):
-        held = np.isin(head.score_samples(X[y == 1]).round(9), head.calibration_scores_.round(9))
-        return set(people[y == 1][held]), set(people[y == 1][~held])
+    def scored(head):
+        held = np.isin(head.score_samples(X).round(9), head.calibration_scores_.round(9))
+        return people[(y == 1) & held]
 
-    held, trained = sides(BladesOneClass(random_state=0).fit(X, y, groups=people))
-    assert held.isdisjoint(trained)
-    assert len(held) == 6
-    held, trained = sides(BladesOneClass(random_state=0).fit(X, y))
-    assert held & trained  # the split without groups is not grouped by accident
+    head = BladesOneClass(random_state=0).fit(X, y, groups=people)
+    assert len(scored(head)) == len(set(scored(head))) == 19  # a fifth of 30 could promise nothing
+    few = BladesOneClass(target_fpr=0.2, random_state=0).fit(X, y, groups=people)
+    assert len(set(scored(few))) == 6
+    alone = scored(BladesOneClass(random_state=0).fit(X, y))
+    assert len(set(alone)) < len(alone) == 40  # the split without groups is not by accident so
 
 
 def test_groups_are_routed(rng):
@@ -383,17 +410,115 @@ def test_groups_are_routed(rng):
     with sklearn.config_context(enable_metadata_routing=True):
         head = BladesOneClass(random_state=0, calibration_fraction=0.4).set_fit_request(groups=True)
         settings = {"cv": GroupKFold(2), "scoring": "roc_auc", "error_score": "raise"}
-        many = np.arange(200) // 5
+        many = np.arange(200) // 4
         cross_validate(head, X, y, params={"groups": many}, **settings)
         with pytest.raises(ValueError, match="groups holds a single group"):
             cross_validate(head, X, y, params={"groups": two}, **settings)
 
 
-def test_it_warns_where_photographs_are_the_rarer_class(rng):
-    X, head = unit_rows(200, rng), BladesOneClass(target_fpr=0.2, random_state=0)
-    head.fit(X, rng.permutation(np.repeat([1, 0], [93, 107])))  # a fold of balanced data
-    with pytest.warns(UserWarning, match=r"60 of 200 rows.* photographic_label=0"):
-        head.fit(X, np.repeat([1, 0], [60, 140]))
+# --- what a label means ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def untold(monkeypatch):
+    """As in a process that was not told yet which label is taken for photographs."""
+    monkeypatch.setattr(rows, "_said", False)
+
+
+SAID = "1 is taken for photographs; say photographic_label=1 (or 0)"
+
+
+@pytest.mark.parametrize("coding", [[1, 0], [True, False], np.array([1, 0], object)])
+def test_it_says_once_a_process_which_label_it_takes(rng, untold, coding):
+    X, y = unit_rows(200, rng), np.repeat(coding, [120, 80])
+    settings = {"cv": ShuffleSplit(4, random_state=0), "scoring": "roc_auc"}
+    with pytest.warns(UserWarning, match="1 is taken") as caught:
+        cross_val_score(BladesOneClass(random_state=0), X, y.astype(int), **settings)
+    assert [str(warning.message) for warning in caught] == [SAID]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        BladesOneClass(random_state=0).fit(X, y)
+
+
+def test_the_warning_points_to_the_line_that_called_fit(rng, untold):
+    with pytest.warns(UserWarning, match="1 is taken") as caught:
+        BladesOneClass(random_state=0).fit(unit_rows(200, rng), np.repeat([1, 0], 100))
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("label", "coding"),
+    [(None, [1, -1]), (None, [1.0, -1.0]), (None, [1, 1]), (1, [1, 0]), (0, [0, 1]), (1, [1, -1])],
+)
+def test_labels_that_are_said_are_silent_however_many_there_are(rng, untold, label, coding):
+    for n in (100, 300):  # the photographs are the rarer class in the first
+        X = np.r_[unit_rows(n, rng), unit_rows(200, rng, shift=2.0)]
+        head = BladesOneClass(photographic_label=label, random_state=0)
+        head.fit(X, np.repeat(coding, [n, 200])).offset_  # noqa: B018
+
+
+def test_other_labels(rng, untold):
+    X = unit_rows(200, rng)
+    with pytest.warns(UserWarning, match=r"say photographic_label=1 \(or 0, 2\)"):
+        BladesOneClass(target_fpr=0.2, random_state=0).fit(X, np.arange(200) % 20 // 9)
+    with pytest.raises(ValueError, match=r"no row equals photographic_label=1; .* 2, 3\. Pass"):
+        BladesOneClass().fit(X, np.repeat([2, 3], 100))
+
+
+def test_an_inverted_code_is_suspected_where_the_rows_left_out_score_higher(rng):
+    loose, dense = rng.normal(size=(200, 4)), 0.3 * rng.normal(size=(200, 4))
+    X, head = np.r_[loose, dense], BladesOneClass(random_state=0)
+    with pytest.warns(UserWarning, match=r"AUC below 0\.3.* inverted code") as caught:
+        head.fit(X, np.repeat([1, 0], 200))
+    assert caught[0].filename == __file__
+    head.fit(X, np.repeat([0, 1], 200))
+    head.fit(X[:202], np.repeat([1, 0], [200, 2]))  # two rows may be so by chance
+    head.fit(X, np.repeat([1, -1], 200))  # here the code says itself what it is
+    head.set_params(photographic_label=1).fit(X, np.repeat([1, 0], 200))  # and here it is said
+
+
+# --- said once, and kept in a file -------------------------------------------------------------
+
+
+def test_a_head_that_cannot_promise_says_so_once_a_calibration_not_once_a_call(rng, recwarn):
+    X = unit_rows(60, rng)
+    warnings.simplefilter("always")
+
+    def said(call):
+        call()
+        messages = [str(recwarn.pop().message) for _ in range(len(recwarn))]
+        return sum("cannot promise" in message for message in messages)
+
+    head = BladesOneClass(random_state=0)
+    assert said(lambda: head.fit(X)) == 1
+    assert said(lambda: [head.predict(X[:3]) for _ in range(9)]) == 1
+    assert said(lambda: [head.decision_function(X[:3]) for _ in range(9)]) == 1
+    assert said(lambda: head.set_params(target_fpr=0.01).predict(X)) == 1
+    assert said(lambda: [pickle.loads(pickle.dumps(head)).predict(X)]) == 1
+    assert said(lambda: head.recalibrate(X[:5])) == 1
+    assert said(lambda: [head.predict(X) for _ in range(9)]) == 1
+
+
+def test_the_scores_of_sources_are_kept_in_a_file(rng, tmp_path):
+    X = unit_rows(200, rng)
+    head = BladesOneClass(random_state=0, confidence=0.5).fit(X, sources=np.arange(200) % 2)
+    save(head, tmp_path / "head.blades")
+    for again in (load(tmp_path / "head.blades"), pickle.loads(pickle.dumps(head))):
+        assert again.offset_ == head.offset_
+        assert_array_equal(again.p_values(X), head.p_values(X))
+
+
+def test_a_fit_that_fails_leaves_the_head_as_it_was(rng):
+    X = unit_rows(200, rng)
+    head = BladesOneClass(random_state=0)
+    with pytest.raises(ValueError, match="no photograph"):
+        head.fit(X, np.zeros(200))
+    assert not hasattr(head, "n_features_in_")
+    answers = head.fit(X).decision_function(X)
+    with pytest.raises(ValueError, match="pca_components=9"):
+        head.set_params(pca_components=9).fit(X[:, :5])
+    assert_array_equal(head.decision_function(X), answers)
 
 
 # --- refusals ----------------------------------------------------------------------------------
