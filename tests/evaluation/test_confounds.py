@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn_blades.datasets import make_photos
 from sklearn_blades.errors import PhotoError
 from sklearn_blades.evaluation import audit_confounds
-from sklearn_blades.evaluation.confounds.audit import Cue
+from sklearn_blades.evaluation.confounds.measure import Cue
 from sklearn_blades.evaluation.confounds.cues import (
     CATEGORICAL,
     NUMERIC,

@@ -1,4 +1,4 @@
-"""A confound report in words, as rows and as a table."""
+"""A confound report in words."""
 
 import numpy as np
 from scipy.special import logit
@@ -86,41 +86,3 @@ def above_chance(estimate, level):
         return low ** (np.log(level) / np.log(_TAIL)) > 0.5
     deviation = (logit(value) - logit(low)) / norm.isf(_TAIL) * _FOLDS_SHARE
     return logit(value) > norm.isf(level) * deviation
-
-
-def as_row(cue):
-    """A `Cue` as a flat dict."""
-    return {
-        "cue": cue.name,
-        "auc": cue.auc.value,
-        "low": cue.auc.low,
-        "high": cue.auc.high,
-        "higher_in_photographs": cue.higher_in_photographs,
-        "photographs": cue.photograph,
-        "generated": cue.generated,
-    }
-
-
-def without_nan(row):
-    """A row with None for NaN, which JSON does not know."""
-    return {
-        key: None if isinstance(value, float) and np.isnan(value) else value
-        for key, value in row.items()
-    }
-
-
-def markdown(rows):
-    """A table of the rows that `as_row` makes."""
-    lines = [
-        "| cue | AUC | 95 % interval | higher in photographs | photographs | generated |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        area = f"{row['auc']:.3f} | {row['low']:.3f} to {row['high']:.3f}"
-        rest = " | ".join(_short(row[k]) for k in list(row)[4:])
-        lines.append(f"| {row['cue']} | {area} | {rest} |")
-    return "\n".join(lines)
-
-
-def _short(value):
-    return value if isinstance(value, str) else "" if np.isnan(value) else f"{value:.4g}"
