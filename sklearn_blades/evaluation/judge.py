@@ -179,7 +179,7 @@ def _remembered(step, seen):
     return seen.setdefault(id(step), _Once(step))
 
 
-def _changed(estimator, **attributes):
+def _changed(estimator, /, **attributes):
     changed = copy(estimator)
     vars(changed).update(attributes)
     return changed

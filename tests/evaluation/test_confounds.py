@@ -11,7 +11,6 @@ from sklearn.metrics import roc_auc_score
 from sklearn_blades.datasets import make_photos
 from sklearn_blades.errors import PhotoError
 from sklearn_blades.evaluation import audit_confounds
-from sklearn_blades.evaluation.confounds.measure import Cue
 from sklearn_blades.evaluation.confounds.cues import (
     CATEGORICAL,
     NUMERIC,
@@ -19,6 +18,7 @@ from sklearn_blades.evaluation.confounds.cues import (
     read_cues,
     texture,
 )
+from sklearn_blades.evaluation.confounds.measure import Cue
 from sklearn_blades.evaluation.confounds.trees import out_of_fold
 from sklearn_blades.evaluation.confounds.verdict import above_chance, verdict
 from sklearn_blades.evaluation.statistics.intervals import (

@@ -278,9 +278,8 @@ class TestScores:
 
 
 class Outliers(OutlierMixin, BaseEstimator):
-    fitted_ = True
-
     def fit(self, X, y=None):
+        self.n_rows_ = len(X)
         return self
 
     def decision_function(self, X):
@@ -341,7 +340,7 @@ class TestHeads:
         )
 
     def test_any_outlier_detector(self):
-        self.check(Outliers(), Y, self.X[:, 0] < 0)
+        self.check(Outliers().fit(self.X), Y, self.X[:, 0] < 0)
 
     def test_label_of_photographs_must_be_known(self):
         detector = LogisticRegression().fit(self.X, np.where(Y == 1, "photo", "fake"))
@@ -349,7 +348,9 @@ class TestHeads:
             ScoreDisplay.from_estimator(detector, self.X, Y)
 
     def test_roc_marks_the_same_point(self):
-        display = RocByGeneratorDisplay.from_estimator(Outliers(), self.X, Y, generator=GENERATORS)
+        display = RocByGeneratorDisplay.from_estimator(
+            Outliers().fit(self.X), self.X, Y, generator=GENERATORS
+        )
         alarms = (SCORES[Y == 1] < 0).mean()
         caught = (SCORES[GENERATORS == "ldm"] < 0).mean()
         assert display.operating_points["ldm"] == (alarms, caught)

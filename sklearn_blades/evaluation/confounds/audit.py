@@ -89,8 +89,9 @@ def audit_confounds(
     photos = [getattr(photo, "path", photo) for photo in photo_list(paths)]
     if not all(isinstance(photo, str | os.PathLike) for photo in photos):
         raise TypeError("The audit reads files: pass paths or PhotoRecords, not decoded pictures.")
+    groups = np.arange(len(photos)) if groups is None else groups
     labels = Labels.of(len(photos), y, photographic_label=photographic_label, groups=groups)
-    groups = np.arange(len(photos)) if labels.groups is None else labels.groups
+    groups = labels.groups
     check_classes(labels.photographic, groups, photographic_label)
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     rows = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(read_cues)(path) for path in photos)

@@ -91,7 +91,7 @@ class ScoreDisplay:
         """
         judged = judge(estimator, X, photographic_label)
         scores, threshold, unit = judged.scores, judged.threshold, judged.unit
-        if unit.startswith("log-likelihood") and np.isfinite(threshold):
+        if unit.startswith("log-likelihood") and threshold is not None and np.isfinite(threshold):
             # A density has no zero of its own; where the threshold lies is what matters.
             scores, threshold = scores - threshold, 0.0
             unit = "log-likelihood above the threshold (nats)"
@@ -211,7 +211,7 @@ class ScoreDisplay:
             self.line_ = ax.axvline(self.threshold, **THRESHOLD)
             place = (self.threshold, 1.01)
             ax.annotate("threshold", place, xycoords=ax.get_xaxis_transform(), ha="center")
-        for row, (name, shares) in zip(rows, self.flagged_.items(), strict=True):
+        for row, (name, shares) in zip(rows, self.flagged_.items(), strict=False):
             text = _written(name, shares, self.target_fpr)
             ax.text(1.02, row + 0.35, text, transform=ax.get_yaxis_transform(), va="center")
 
