@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..statistics.intervals import Estimate, auc_estimate
+from .permutation import p_values_of_cues
 from .trees import out_of_fold
 
 
@@ -23,6 +24,9 @@ class Cue:
         the direction, 0 to 1. NaN for words.
     photograph, generated : float or str
         The median, or the commonest word, of each class.
+    p : float
+        Of `p_values_of_cues`: how often labels dealt anew make one of all the cues tell as much
+        as this one does; NaN of all together.
     """
 
     name: str
@@ -30,6 +34,7 @@ class Cue:
     higher_in_photographs: float = np.nan
     photograph: float | str = ""
     generated: float | str = ""
+    p: float = np.nan
 
 
 def check_classes(photographs, groups, label):
@@ -64,8 +69,10 @@ def measure_cues(values, photographs, groups, seed):
         scores, folds = out_of_fold(part, photographs, groups, seed)
         return auc_estimate(scores, photographs, folds=folds, groups=groups)
 
+    p = p_values_of_cues(values, photographs, groups, seed)
     cues = tuple(
-        Cue(name, judged([name]), *_direction(values[name], photographs)) for name in values
+        Cue(name, judged([name]), *_direction(values[name], photographs), p[name])
+        for name in values
     )
     return cues, Cue("all together", judged(list(values)))
 

@@ -96,6 +96,7 @@ class ConfoundReport(Table):
     _index = ("cue",)
     _titles = {
         "auc": "AUC",
+        "p": "p",
         "higher_in_photographs": "higher in photographs",
         "photographs": "photographs",
         "generated": "generated",
@@ -131,6 +132,7 @@ def _record(cue):
     return {
         "cue": cue.name,
         "auc": cue.auc,
+        "p": cue.p,
         "higher_in_photographs": cue.higher_in_photographs,
         "photographs": cue.photograph,
         "generated": cue.generated,

@@ -83,6 +83,13 @@ class SourceShift(Table):
                 f"Nothing is ever flagged: {self.n_calibration} calibration photographs are too "
                 f"few for {100 * self.target_fpr:.3g}%."
             )
+        if self.other.p_above < LEVEL and self.photographs.p_above < LEVEL:
+            return (
+                f"Broken on both sources: {_percent(self.photographs.rate)} of the first and "
+                f"{found} of the other are flagged where {promised}. The other source is not to "
+                "blame for it: the detector's promise does not hold for new photographs at all. "
+                "Calibrate on photographs that neither encoder nor head has seen, and on more."
+            )
         if self.other.p_exchangeable < LEVEL:
             return (
                 f"Broken: {found} of the other source are flagged where {promised}, more than the "
@@ -166,7 +173,7 @@ def source_shift(
     SourceShift
         Print it, or read its ``verdict``; ``to_frame()``, ``to_markdown()``, ``to_dict()``. A
         verdict "Above the promise" blames the draw of the calibration photographs, "Broken" the
-        source.
+        source, "Broken on both sources" neither: the promise did not hold to begin with.
 
     Raises
     ------
