@@ -35,8 +35,8 @@ def with_generators(photos):
     """New photographs and all generated faces: paths, labels (1 = photograph), generators."""
     kinds = ("photographs", *GENERATORS)
     X = np.concatenate([photos[kind] for kind in kinds])
-    generators = np.repeat(kinds, [len(photos[kind]) for kind in kinds])
-    return X, (generators == "photographs").astype(int), generators
+    generator = np.repeat(kinds, [len(photos[kind]) for kind in kinds])
+    return X, (generator == "photographs").astype(int), generator
 
 
 def fit_detectors(photos, epochs, seed=0):
@@ -66,21 +66,21 @@ def fit_detectors(photos, epochs, seed=0):
 
 def draw(photos, one_class, binary):
     """Yield the name and the display of each picture."""
-    X, y, generators = with_generators(photos)
+    X, y, generator = with_generators(photos)
     new = np.flatnonzero((y == 1) | (np.cumsum(y == 0) % 2 == 0))  # not shown to the binary head
     rows = X[new], y[new]
 
     yield "task_weights", TaskWeightsDisplay.from_estimator(one_class)
     yield "task_readings", TaskReadingsDisplay.from_estimator(one_class, photos["photographs"][0])
-    yield "embedding", EmbeddingDisplay.from_estimator(one_class, X, generators)
+    yield "embedding", EmbeddingDisplay.from_estimator(one_class, X, generator)
     for name, detector in (("one_class", one_class), ("binary", binary)):
         yield (
             f"scores_{name}",
-            ScoreDisplay.from_estimator(detector, *rows, generators=generators[new]),
+            ScoreDisplay.from_estimator(detector, *rows, generator=generator[new]),
         )
         yield (
             f"roc_{name}",
-            RocByGeneratorDisplay.from_estimator(detector, *rows, generators=generators[new]),
+            RocByGeneratorDisplay.from_estimator(detector, *rows, generator=generator[new]),
         )
     # scikit-learn's own: does a probability of 0.8 mean a photograph in 8 of 10 cases?
     _, ax = plt.subplots(layout="constrained")
@@ -89,7 +89,7 @@ def draw(photos, one_class, binary):
     )
     yield "reliability_binary", reliability
     # No generator's faces were shown to the one-class head: all of them can be judged.
-    table = evaluate_by_generator(one_class, X, y, generators, random_state=0)
+    table = evaluate_by_generator(one_class, X, y, generator, random_state=0)
     yield "auc_by_generator", table.plot()
     # Before any of these is believed: do the files tell the classes apart without a face?
     yield "confounds", audit_confounds(X, y, random_state=0).plot()

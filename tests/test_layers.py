@@ -30,7 +30,7 @@ FLOOR = {name: level for level, name in enumerate(reversed(ROOMS))}
 
 # The one late import upwards: a report's `plot` draws the display that reads the report.
 PLOTS = {
-    ("evaluation/confounds/audit.py", "evaluation/confounds/display.py"),
+    ("evaluation/confounds/report.py", "evaluation/confounds/display.py"),
     ("evaluation/generators/report.py", "evaluation/generators/display.py"),
     ("evaluation/robustness/report.py", "evaluation/robustness/display.py"),
 }

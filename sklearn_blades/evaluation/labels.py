@@ -1,70 +1,131 @@
-"""The columns that come with a table of judged faces, checked against each other."""
+"""The columns that come with a table of judged faces, checked once and against each other."""
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
+from ..ground.types import BoolArray, Column, IntArray
+
 AVERAGE = "average"
-"""The last row of a report by generator; no generator can have this name."""
+"""The last row of a report by generator."""
+PHOTOGRAPHS = "photographs"
+"""The photographs' row in a display."""
+GENERATED = "generated"
+"""The AI-generated faces where no generator is named."""
 
 
-def check_rows(n, y, generator, groups=None, photographic_label=1):
-    """Which rows are photographs, every row's generator, and its group's number.
+@dataclass(frozen=True)
+class Labels:
+    """What is known of each row, after `of` has checked it.
 
-    Parameters
+    Attributes
     ----------
-    n : int
-        Rows that there should be.
-    y, generator, groups, photographic_label
-        As in `evaluate_by_generator`.
-
-    Returns
-    -------
     photographic : ndarray of shape (n,), bool
-    names : ndarray of shape (n,), object
-        Of strings at AI-generated rows.
+    generators : tuple of str
+        In the order in which they first come.
+    sets : ndarray of shape (n,), int
+        0 = a photograph, i + 1 = a face of ``generators[i]``.
     groups : ndarray of shape (n,), int, or None
-
-    Raises
-    ------
-    ValueError
-        If lengths differ, a side is missing, or names do not fit the labels.
+        Numbered from 0 without gaps.
     """
-    photographic = photographic_rows(y, n, photographic_label)
-    names = _generator_names(_column("generator", generator, n), photographic)
-    return photographic, names, numbered_groups(groups, n)
+
+    photographic: BoolArray
+    generators: tuple[str, ...]
+    sets: IntArray
+    groups: IntArray | None
+
+    @classmethod
+    def of(
+        cls,
+        n: int,
+        y: Column,
+        *,
+        photographic_label: Any = 1,
+        generator: Column | None = None,
+        groups: Column | None = None,
+        by_generator: bool = False,
+        photographs_alone: bool = False,
+    ) -> "Labels":
+        """Check the columns of ``n`` rows.
+
+        Parameters
+        ----------
+        n : int
+            Rows that there should be.
+        y, photographic_label, generator, groups
+            As in `evaluate_by_generator`; without ``generator`` there is one, `GENERATED`.
+        by_generator : bool
+            Whether ``generator`` must be given.
+        photographs_alone : bool
+            Whether there may be no AI-generated face.
+
+        Raises
+        ------
+        ValueError
+            If a length differs, a label, group or generator is missing, a side is, or names do
+            not fit the labels. It names the column.
+        """
+        photographic = _complete("y", y, n) == photographic_label
+        if not photographic.any() or (photographic.all() and not photographs_alone):
+            lacking = "no AI-generated face" if photographic.any() else "no photograph"
+            labels = list(dict.fromkeys(np.asarray(y, dtype=object).ravel().tolist()))[:5]
+            raise ValueError(
+                f"There is {lacking} in y: photographic_label={photographic_label!r}, and the "
+                f"labels are {labels}. {_needed(photographs_alone)}"
+            )
+        if generator is None and by_generator:
+            raise ValueError(
+                "generator is None: name the generator of every AI-generated face, 'unknown' if "
+                "it is not known; photographs have none (None, say)."
+            )
+        if generator is None:
+            names = np.full(n, GENERATED, dtype=object)
+        else:
+            names = _generator_names(_column("generator", generator, n), photographic)
+        known = tuple(dict.fromkeys(names[~photographic].tolist()))
+        place = {name: number for number, name in enumerate(known, start=1)}
+        sets = np.zeros(n, dtype=int)
+        sets[~photographic] = [place[name] for name in names[~photographic]]
+        return cls(photographic, known, sets, numbered_groups(groups, n))
 
 
-def photographic_rows(y, n, photographic_label=1):
-    """Which of ``n`` rows are photographs, as bools; refuses labels that cannot be right."""
-    y = _complete("y", y, n)
-    photographic = y == photographic_label
-    if photographic.all() or not photographic.any():
-        lacking = "no AI-generated face" if photographic.any() else "no photograph"
-        raise ValueError(
-            f"There is {lacking} in y: photographic_label={photographic_label!r}, and the labels "
-            f"are {list(dict.fromkeys(y.tolist()))[:5]}. Both sides are needed."
-        )
-    return photographic
+def numbered_groups(groups: Column | None, n: int, name: str = "groups") -> IntArray | None:
+    """Groups of ``n`` rows as numbers from 0 without gaps; None stays None.
 
-
-def numbered_groups(groups, n, name="groups"):
-    """Groups of ``n`` rows as numbers from 0 without gaps; None stays None."""
+    Numbers and words may be mixed: they are compared as words. One long name among a million
+    costs its own length, not a million times that.
+    """
     if groups is None:
         return None
-    # As words: numbers and words may be mixed, which cannot be sorted.
-    return np.unique(_complete(name, groups, n).astype(str), return_inverse=True)[1]
+    words = [str(entry) for entry in _complete(name, groups, n).tolist()]
+    number = {word: place for place, word in enumerate(sorted(set(words)))}
+    return np.fromiter((number[word] for word in words), dtype=int, count=n)
+
+
+def _needed(photographs_alone):
+    return "Photographs are needed." if photographs_alone else "Both sides are needed."
 
 
 def _complete(name, column, n):
     column = _column(name, column, n)
-    if any(_missing(entry) for entry in column.tolist()):
-        raise ValueError(f"{name} has missing entries; leave those rows out or fill them in.")
+    missing = [row for row, entry in enumerate(column.tolist()) if _missing(entry)]
+    if missing:
+        raise ValueError(
+            f"{name} has missing entries ({len(missing)} of {n}, first: row {missing[0]}); leave "
+            "those rows out or fill them in."
+        )
     return column
 
 
 def _column(name, column, n):
     # As objects: NaN among strings would become the word "nan".
-    column = column_or_1d(np.asarray(column, dtype=object))
+    column = np.asarray(column, dtype=object)
+    if column.ndim != 1 and column.shape[1:] != (1,):
+        given = repr(column.item()) if column.ndim == 0 else f"an array of shape {column.shape}"
+        raise ValueError(f"{name} is {given}: give one entry a row, {n} of them.")
+    column = column_or_1d(column)
     if len(column) != n:
         raise ValueError(f"{name} has {len(column)} rows, and there are {n} to judge.")
     return column
@@ -85,8 +146,9 @@ def _generator_names(column, photographic):
             f"generator={name!r} is on photographs and on AI-generated rows: give photographs "
             "None there, or correct y."
         )
-    if AVERAGE in names[~photographic]:
-        raise ValueError(f"A generator cannot be called {AVERAGE!r}, as the last row is.")
+    for taken, where in ((AVERAGE, "the last row"), (PHOTOGRAPHS, "the photographs' row")):
+        if taken in names[~photographic]:
+            raise ValueError(f"A generator cannot be called {taken!r}, as {where} is.")
     return names
 
 
@@ -97,9 +159,21 @@ def _missing(entry):
         return True
 
 
-def checked_predictions(scores, flagged):
+def checked_scores(scores: Column) -> np.ndarray:
+    """Scores as floats, one a row, none of them NaN."""
+    scores = column_or_1d(np.asarray(scores)).astype(float)
+    bad = np.flatnonzero(np.isnan(scores))
+    if bad.size:
+        raise ValueError(
+            f"{bad.size} of {len(scores)} scores are NaN (first: row {bad[0]}); leave those rows "
+            "out: keep = ~np.isnan(scores)."
+        )
+    return scores
+
+
+def checked_predictions(scores: Column, flagged: Column) -> tuple[np.ndarray, np.ndarray]:
     """Scores and flags as arrays, if they are what they should be."""
-    scores, flagged = column_or_1d(scores).astype(float), column_or_1d(flagged)
+    scores, flagged = checked_scores(scores), column_or_1d(flagged)
     if flagged.dtype != bool:
         raise TypeError(
             f"flagged holds {flagged.dtype}: give True where a row was taken for AI-generated, "
@@ -107,16 +181,10 @@ def checked_predictions(scores, flagged):
         )
     if len(scores) != len(flagged):
         raise ValueError(f"There are {len(scores)} scores and {len(flagged)} flags.")
-    bad = np.flatnonzero(np.isnan(scores))
-    if bad.size:
-        raise ValueError(
-            f"{bad.size} of {len(scores)} scores are NaN (first: row {bad[0]}); leave those rows "
-            "out."
-        )
     return scores, flagged
 
 
-def check_draws(n_bootstrap):
+def check_draws(n_bootstrap: int) -> None:
     """Refuse fewer draws than the ends of an interval take."""
     if n_bootstrap < 40:
         raise ValueError(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.base import OutlierMixin
+from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -75,8 +75,8 @@ def some_displays():
     readings = {"ISO": {"level": np.array([2.5])}, "Make": {"x": np.array([1.0])}}
     features = RNG.normal(size=(12, 5))
     return {
-        "scores": lambda ax: ScoreDisplay.from_predictions(Y, SCORES, threshold=0.5, ax=ax),
-        "roc": lambda ax: RocByGeneratorDisplay.from_predictions(Y, SCORES, ax=ax),
+        "scores": lambda ax: ScoreDisplay.from_predictions(SCORES, Y, threshold=0.5, ax=ax),
+        "roc": lambda ax: RocByGeneratorDisplay.from_predictions(SCORES, Y, ax=ax),
         "weights": lambda ax: TaskWeightsDisplay.from_history(history, ax=ax),
         "readings": lambda ax: TaskReadingsDisplay.from_readings(readings, ax=ax),
         "embedding": lambda ax: EmbeddingDisplay.from_features(features, Y[54:66], ax=ax),
@@ -207,8 +207,8 @@ class TestTaskWeights:
 
 class TestScores:
     def draw(self, **kwargs):
-        kwargs = {"generators": GENERATORS, "threshold": 0.5, "target_fpr": 0.05} | kwargs
-        return ScoreDisplay.from_predictions(Y, SCORES, **kwargs)
+        kwargs = {"generator": GENERATORS, "threshold": 0.5, "target_fpr": 0.05} | kwargs
+        return ScoreDisplay.from_predictions(SCORES, Y, **kwargs)
 
     def test_bars_are_the_shares_of_each_kind(self):
         display = self.draw(bins=10, limits=(-4.5, 5.5))
@@ -247,13 +247,13 @@ class TestScores:
 
     def test_interval_is_clopper_and_pearsons(self):
         y, scores = [1] * 20, [-1.0] * 20
-        _, low, high = ScoreDisplay.from_predictions(y, scores, threshold=0).flagged_["photographs"]
+        _, low, high = ScoreDisplay.from_predictions(scores, y, threshold=0).flagged_["photographs"]
         assert low == pytest.approx(0.025 ** (1 / 20))
         assert high == 1
 
     def test_scores_far_out_are_counted_in_the_last_bin_and_said_so(self):
         scores = np.where(GENERATORS == "ldm", -1e4, SCORES)
-        display = ScoreDisplay.from_predictions(Y, scores, generators=GENERATORS, threshold=0)
+        display = ScoreDisplay.from_predictions(scores, Y, generator=GENERATORS, threshold=0)
         assert display.ax_.get_xlim()[0] > -20
         assert [bar.get_height() > 0 for bar in display.bars_["ldm"]].count(True) == 1
         assert display.bars_["ldm"][0].get_height() > 0
@@ -266,24 +266,27 @@ class TestScores:
         assert not any("flagged" in text.get_text() for text in texts(display.figure_))
 
     def test_photographs_alone_and_all_scores_equal(self):
-        display = ScoreDisplay.from_predictions([1, 1, 1], [2.0, 2.0, 2.0], threshold=0)
+        display = ScoreDisplay.from_predictions([2.0, 2.0, 2.0], [1, 1, 1], threshold=0)
         assert list(display.bars_) == ["photographs"]
 
     def test_says_what_is_wrong(self):
         broken = np.where(np.arange(100) == 7, np.nan, SCORES)
         with pytest.raises(ValueError, match=r"1 of 100 scores .* row 7"):
-            ScoreDisplay.from_predictions(Y, broken)
-        with pytest.raises(ValueError, match="none is pos_label='photo'"):
-            ScoreDisplay.from_predictions(np.array(["a"] * 100), SCORES, pos_label="photo")
-        with pytest.raises(ValueError, match="is that label right"):
-            ScoreDisplay.from_predictions(Y, SCORES, generators=["photographs"] * 100)
-        with pytest.raises(ValueError, match="inconsistent numbers"):
-            ScoreDisplay.from_predictions(Y[:5], SCORES)
+            ScoreDisplay.from_predictions(broken, Y)
+        with pytest.raises(ValueError, match=r"100 scores are infinite .* row 0"):
+            ScoreDisplay.from_predictions(np.full(100, np.inf), Y)
 
 
-class Outliers(OutlierMixin):
+class Outliers(OutlierMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        self.n_rows_ = len(X)
+        return self
+
     def decision_function(self, X):
         return np.asarray(X)[:, 0]
+
+    def predict(self, X):
+        return np.where(self.decision_function(X) < 0, -1, 1)
 
 
 class TestHeads:
@@ -311,11 +314,13 @@ class TestHeads:
         generated, photo = names if names[1] == "photo" else names[::-1]
         y = np.where(Y == 1, photo, generated)
         detector = LogisticRegression().fit(self.X, y)
-        display = self.check(detector, y, detector.predict(self.X) == generated, pos_label=photo)
+        display = self.check(
+            detector, y, detector.predict(self.X) == generated, photographic_label=photo
+        )
         assert display.photographs.mean() > display.generated["generated"].mean()
         assert "log-odds" in display.ax_.get_xlabel()
 
-    @pytest.mark.parametrize("pos_label", [0, 1])
+    @pytest.mark.parametrize("photographic_label", [0, 1])
     @pytest.mark.parametrize(
         "make",
         [
@@ -324,21 +329,28 @@ class TestHeads:
             lambda: FixedThresholdClassifier(LogisticRegression(), threshold=0.3),
         ],
     )
-    def test_scikit_learns_own_wrappers(self, make, pos_label):
-        y = Y if pos_label == 1 else 1 - Y
+    def test_scikit_learns_own_wrappers(self, make, photographic_label):
+        y = Y if photographic_label == 1 else 1 - Y
         detector = make_pipeline(Normalizer(), make()).fit(self.X, y)
-        self.check(detector, y, detector.predict(self.X) != pos_label, pos_label=pos_label)
+        self.check(
+            detector,
+            y,
+            detector.predict(self.X) != photographic_label,
+            photographic_label=photographic_label,
+        )
 
     def test_any_outlier_detector(self):
-        self.check(Outliers(), Y, self.X[:, 0] < 0)
+        self.check(Outliers().fit(self.X), Y, self.X[:, 0] < 0)
 
     def test_label_of_photographs_must_be_known(self):
         detector = LogisticRegression().fit(self.X, np.where(Y == 1, "photo", "fake"))
-        with pytest.raises(ValueError, match="pos_label=1 is none of the detector's labels"):
+        with pytest.raises(ValueError, match="photographic_label=1 is none of the labels"):
             ScoreDisplay.from_estimator(detector, self.X, Y)
 
     def test_roc_marks_the_same_point(self):
-        display = RocByGeneratorDisplay.from_estimator(Outliers(), self.X, Y, generators=GENERATORS)
+        display = RocByGeneratorDisplay.from_estimator(
+            Outliers().fit(self.X), self.X, Y, generator=GENERATORS
+        )
         alarms = (SCORES[Y == 1] < 0).mean()
         caught = (SCORES[GENERATORS == "ldm"] < 0).mean()
         assert display.operating_points["ldm"] == (alarms, caught)
@@ -348,7 +360,7 @@ class TestHeads:
 
 class TestRoc:
     def test_curves_and_areas_are_those_of_pairs(self):
-        display = RocByGeneratorDisplay.from_predictions(Y, SCORES, generators=GENERATORS)
+        display = RocByGeneratorDisplay.from_predictions(SCORES, Y, generator=GENERATORS)
         assert list(display.lines_) == ["stylegan", "ldm"]
         photographs = SCORES[Y == 1]
         for name, line in display.lines_.items():
@@ -364,11 +376,11 @@ class TestRoc:
             assert {(0, 0), (1, 1)} <= curve
 
     def test_without_threshold_there_is_no_point(self):
-        assert RocByGeneratorDisplay.from_predictions(Y, SCORES).points_ == {}
+        assert RocByGeneratorDisplay.from_predictions(SCORES, Y).points_ == {}
 
     def test_photographs_alone_have_no_curve(self):
-        with pytest.raises(ValueError, match="needs generated faces"):
-            RocByGeneratorDisplay.from_predictions([1, 1], [0.1, 0.2])
+        with pytest.raises(ValueError, match="no AI-generated face in y"):
+            RocByGeneratorDisplay.from_predictions([0.1, 0.2], [1, 1])
 
 
 class TestEmbedding:

@@ -29,7 +29,7 @@ def out_of_fold(values, photographs, groups, seed):
     folds : ndarray of shape (n,), int
     """
     words = [column.dtype.kind != "f" for column in values.values()]
-    encoded = [_encoded(column) for column in values.values()]
+    encoded = [encoded(column) for column in values.values()]
     varying = [place for place, column in enumerate(encoded) if len(np.unique(column)) > 1]
     if not varying:
         return np.zeros(len(groups)), np.zeros(len(groups), dtype=int)
@@ -55,7 +55,7 @@ def out_of_fold(values, photographs, groups, seed):
     return scores, folds
 
 
-def _encoded(values):
+def encoded(values):
     """Numbers as they are; words as 1, 2, ... by falling frequency, the rare ones as 0.
 
     The label is not looked at.

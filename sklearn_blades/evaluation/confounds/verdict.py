@@ -1,17 +1,16 @@
-"""A confound report in words, as rows and as a table."""
+"""A confound report in words."""
 
 import numpy as np
 from scipy.special import logit
 from scipy.stats import norm
 
+from ..statistics.intervals import Estimate
+
 CLEAR, STRONG = 0.6, 0.75
 """From this area on, the cues together tell the classes apart clearly, or strongly."""
 LEVEL = 0.05
-"""At most this share of sets without any confound is called confounded.
-
-Measured on labels drawn at random for simulated cue tables of 60 + 60 rows without groups: 2 of 160
-(1.2 %, exact 95 % interval 0.2 to 4.4 %).
-"""
+"""At most this share of sets without any confound is called confounded: half of it by the
+permutation test of the cues alone, half by the trees that see all of them."""
 
 _TAIL = 0.025  # of an `Estimate`, on either side
 # Nadeau and Bengio (2003): the five folds' trees share most of their files, and chance that one
@@ -37,24 +36,29 @@ def verdict(cues, auc):
     Returns
     -------
     str
-        "Confounded", where the area of all together is above 0.5 by a test at half of `LEVEL`, or
-        that of one cue is by a test at the other half, divided by the number of cues that vary
-        (few files and many cues: trees that see them all may miss what one alone shows). The
-        larger area says how much: weakly, clearly (from `CLEAR`) or strongly (from `STRONG`).
-        Else "Cannot tell", with an interval up to `STRONG` or more, or "Nothing found".
+        "Confounded", where one cue tells more than chance by the permutation test
+        (`p_values_of_cues`) at half of `LEVEL`, or the area of all together is above 0.5 by a test
+        at the other half. The larger area says how much: weakly, clearly (from `CLEAR`) or strongly
+        (from `STRONG`). Else "Cannot tell", where an interval excludes 0.5 or reaches `STRONG`, or
+        "Nothing found".
     """
-    n_varying = max(1, sum(cue.auc.low < cue.auc.high for cue in cues))
-    telling = ", ".join(cue.name for cue in cues if cue.auc.low > 0.5)
+    proven = [cue for cue in cues if cue.p <= LEVEL / 2]
+    telling = ", ".join(cue.name for cue in cues if cue in proven or cue.auc.low > 0.5)
     hint = f" Alone, {telling} may say a little." if telling else ""
     found = [auc] if above_chance(auc, LEVEL / 2) else []
-    found += [cue.auc for cue in cues if above_chance(cue.auc, LEVEL / 2 / n_varying)]
+    found += [_larger(cue) for cue in proven]
     if not found and not auc.high < STRONG:  # or NaN: no fold held both classes
         upper = 1.0 if np.isnan(auc.high) else auc.high
         return f"Cannot tell: too few files; the cues' AUC together may be up to {upper:.3f}.{hint}"
+    if not found and any(not one.low <= 0.5 <= one.high for one in (auc, *(c.auc for c in cues))):
+        return (
+            f"Cannot tell: an interval excludes 0.5, as one of {len(cues) + 1} may by chance (all "
+            f"together: AUC {auc}).{hint} Audit more files."
+        )
     if not found:
         return (
             "Nothing found: the cues together tell the classes apart no better than chance may "
-            f"(AUC {auc}).{hint}"
+            f"(AUC {auc})."
         )
     most = max(found, key=lambda estimate: estimate.value)
     how = "strongly" if most.value >= STRONG else "clearly" if most.value >= CLEAR else "weakly"
@@ -67,6 +71,14 @@ def verdict(cues, auc):
         "Where format, size or compression tell, prepare all files alike before you compare, and "
         "see harmonise= of BladesEncoder."
     )
+
+
+def _larger(cue):
+    """The area of a proven cue: that of the trees or, without an interval, that of its ranks."""
+    ranks = max(cue.higher_in_photographs, 1 - cue.higher_in_photographs)
+    if np.isnan(ranks) or ranks <= cue.auc.value:
+        return cue.auc
+    return Estimate(ranks, cue.auc.low, max(ranks, cue.auc.high))
 
 
 def above_chance(estimate, level):
@@ -86,41 +98,3 @@ def above_chance(estimate, level):
         return low ** (np.log(level) / np.log(_TAIL)) > 0.5
     deviation = (logit(value) - logit(low)) / norm.isf(_TAIL) * _FOLDS_SHARE
     return logit(value) > norm.isf(level) * deviation
-
-
-def as_row(cue):
-    """A `Cue` as a flat dict."""
-    return {
-        "cue": cue.name,
-        "auc": cue.auc.value,
-        "low": cue.auc.low,
-        "high": cue.auc.high,
-        "higher_in_photographs": cue.higher_in_photographs,
-        "photographs": cue.photograph,
-        "generated": cue.generated,
-    }
-
-
-def without_nan(row):
-    """A row with None for NaN, which JSON does not know."""
-    return {
-        key: None if isinstance(value, float) and np.isnan(value) else value
-        for key, value in row.items()
-    }
-
-
-def markdown(rows):
-    """A table of the rows that `as_row` makes."""
-    lines = [
-        "| cue | AUC | 95 % interval | higher in photographs | photographs | generated |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        area = f"{row['auc']:.3f} | {row['low']:.3f} to {row['high']:.3f}"
-        rest = " | ".join(_short(row[k]) for k in list(row)[4:])
-        lines.append(f"| {row['cue']} | {area} | {rest} |")
-    return "\n".join(lines)
-
-
-def _short(value):
-    return value if isinstance(value, str) else "" if np.isnan(value) else f"{value:.4g}"

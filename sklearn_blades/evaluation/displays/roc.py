@@ -3,8 +3,9 @@
 import numpy as np
 from sklearn.metrics import auc, roc_curve
 
+from ..judge import judge
 from .drawing import GREY, MARKERS, THRESHOLD, new_axes, style
-from .responses import flagged, respond, scores_by_generator
+from .parts import scores_by_generator, share_flagged
 
 
 class RocByGeneratorDisplay:
@@ -32,7 +33,7 @@ class RocByGeneratorDisplay:
     --------
     >>> from sklearn_blades.evaluation import RocByGeneratorDisplay
     >>> display = RocByGeneratorDisplay.from_predictions(
-    ...     [1, 1, 0, 0], [0.9, 0.6, 0.7, 0.1], generators=["", "", "stylegan", "ldm"]
+    ...     [0.9, 0.6, 0.7, 0.1], [1, 1, 0, 0], generator=["", "", "stylegan", "ldm"]
     ... )
     >>> display.roc_auc
     {'stylegan': 0.5, 'ldm': 1.0}
@@ -45,7 +46,7 @@ class RocByGeneratorDisplay:
         self.operating_points = operating_points
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, generators=None, pos_label=1, ax=None):
+    def from_estimator(cls, estimator, X, y, *, generator=None, photographic_label=1, ax=None):
         """Score faces with a fitted detector, and draw.
 
         Parameters
@@ -55,37 +56,37 @@ class RocByGeneratorDisplay:
         X : array-like of shape (n,) or (n, n_features)
             What the estimator takes.
         y : array-like of shape (n,)
-            Photographs are ``pos_label``; everything else is AI-generated.
-        generators, pos_label, ax
+            Photographs are ``photographic_label``; everything else is AI-generated.
+        generator, photographic_label, ax
             See `from_predictions`.
 
         Returns
         -------
         RocByGeneratorDisplay
         """
-        response = respond(estimator, X, pos_label)
+        judged = judge(estimator, X, photographic_label)
         return cls.from_predictions(
+            judged.scores,
             y,
-            response.scores,
-            generators=generators,
-            pos_label=pos_label,
-            threshold=response.threshold,
+            generator=generator,
+            photographic_label=photographic_label,
+            threshold=judged.threshold,
             ax=ax,
         )
 
     @classmethod
     def from_predictions(
-        cls, y_true, y_score, *, generators=None, pos_label=1, threshold=None, ax=None
+        cls, scores, y, *, generator=None, photographic_label=1, threshold=None, ax=None
     ):
         """Draw scores that are known.
 
         Parameters
         ----------
-        y_true, y_score : array-like of shape (n,)
-            Labels, and scores that are higher for photographs.
-        generators : array-like of shape (n,), optional
-            Name of each row's generator; ignored for photographs.
-        pos_label : label, default=1
+        scores, y : array-like of shape (n,)
+            Scores, higher for photographs, and labels.
+        generator : array-like of shape (n,), optional
+            Name of each AI-generated face's generator; at photographs anything else.
+        photographic_label : label, default=1
             The label of photographs.
         threshold : float, optional
             What scores less is flagged; marks the detector's operating point.
@@ -99,16 +100,14 @@ class RocByGeneratorDisplay:
         Raises
         ------
         ValueError
-            If a score is not finite, or there are no photographs or no generated faces.
+            If a score is not finite, a side is missing, or labels and generators do not fit.
         """
-        photographs, generated = scores_by_generator(y_true, y_score, generators, pos_label)
-        if not generated:
-            raise ValueError("A ROC curve needs generated faces; all of y_true are photographs.")
-        curves = {name: _roc(photographs, scores) for name, scores in generated.items()}
+        photographs, generated = scores_by_generator(scores, y, generator, photographic_label)
+        curves = {name: _roc(photographs, part) for name, part in generated.items()}
         points = None
         if threshold is not None:
-            alarms = flagged(photographs, threshold)[0]
-            points = {k: (alarms, flagged(v, threshold)[0]) for k, v in generated.items()}
+            alarms = share_flagged(photographs, threshold)[0]
+            points = {k: (alarms, share_flagged(v, threshold)[0]) for k, v in generated.items()}
         display = cls(
             fpr={name: curve[0] for name, curve in curves.items()},
             tpr={name: curve[1] for name, curve in curves.items()},

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from ..judge import judge
+from ..labels import PHOTOGRAPHS
 from .drawing import DIRECTION, GREY, THRESHOLD, new_axes
-from .responses import PHOTOGRAPHS, flagged, respond, scores_by_generator
+from .parts import scores_by_generator, share_flagged
 
 _FLAGGED, _PASSED = "#D55E00", "#56B4E9"
 
@@ -34,7 +36,7 @@ class ScoreDisplay:
     bars_ : dict of str to matplotlib BarContainer
         A row of bars each, the highest as high in every row; orange = flagged.
     line_ : matplotlib Line2D or None
-        The threshold.
+        The threshold; None where nothing can be flagged (``-inf``), too.
     ax_, figure_ : matplotlib Axes and Figure
 
     Examples
@@ -44,7 +46,7 @@ class ScoreDisplay:
     >>> rng = np.random.default_rng(0)
     >>> scores = np.r_[rng.normal(2, size=100), rng.normal(-2, size=100)]
     >>> y = np.repeat([1, 0], 100)
-    >>> display = ScoreDisplay.from_predictions(y, scores, threshold=0)
+    >>> display = ScoreDisplay.from_predictions(scores, y, threshold=0)
     >>> share, low, high = display.flagged_["photographs"]
     >>> print(f"{share:.0%} false alarms")
     2% false alarms
@@ -59,7 +61,16 @@ class ScoreDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, generators=None, pos_label=1, bins=40, limits=None, ax=None
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        generator=None,
+        photographic_label=1,
+        bins=40,
+        limits=None,
+        ax=None,
     ):
         """Score faces with a fitted detector, and draw.
 
@@ -70,22 +81,27 @@ class ScoreDisplay:
         X : array-like of shape (n,) or (n, n_features)
             What the estimator takes.
         y : array-like of shape (n,)
-            Photographs are ``pos_label``; everything else is AI-generated.
-        generators, pos_label, bins, limits, ax
+            Photographs are ``photographic_label``; everything else is AI-generated.
+        generator, photographic_label, bins, limits, ax
             See `from_predictions`.
 
         Returns
         -------
         ScoreDisplay
         """
-        scores, threshold, target_fpr, unit = respond(estimator, X, pos_label)
+        judged = judge(estimator, X, photographic_label)
+        scores, threshold, unit = judged.scores, judged.threshold, judged.unit
+        if unit.startswith("log-likelihood") and threshold is not None and np.isfinite(threshold):
+            # A density has no zero of its own; where the threshold lies is what matters.
+            scores, threshold = scores - threshold, 0.0
+            unit = "log-likelihood above the threshold (nats)"
         return cls.from_predictions(
-            y,
             scores,
-            generators=generators,
-            pos_label=pos_label,
+            y,
+            generator=generator,
+            photographic_label=photographic_label,
             threshold=threshold,
-            target_fpr=target_fpr,
+            target_fpr=judged.promise,
             unit=unit,
             bins=bins,
             limits=limits,
@@ -95,11 +111,11 @@ class ScoreDisplay:
     @classmethod
     def from_predictions(
         cls,
-        y_true,
-        y_score,
+        scores,
+        y,
         *,
-        generators=None,
-        pos_label=1,
+        generator=None,
+        photographic_label=1,
         threshold=None,
         target_fpr=None,
         unit="score",
@@ -111,11 +127,12 @@ class ScoreDisplay:
 
         Parameters
         ----------
-        y_true, y_score : array-like of shape (n,)
-            Labels, and scores that are higher for photographs.
-        generators : array-like of shape (n,), optional
-            Name of each row's generator, for one histogram each; ignored for photographs.
-        pos_label : label, default=1
+        scores, y : array-like of shape (n,)
+            Scores, higher for photographs, and labels.
+        generator : array-like of shape (n,), optional
+            Name of each AI-generated face's generator, for one histogram each; at photographs
+            anything else.
+        photographic_label : label, default=1
             The label of photographs.
         threshold, target_fpr, unit
             See the class.
@@ -129,9 +146,12 @@ class ScoreDisplay:
         Raises
         ------
         ValueError
-            If a score is not finite, or there are no photographs.
+            If a score is not finite, there are no photographs, or labels and generators do not
+            fit.
         """
-        photographs, generated = scores_by_generator(y_true, y_score, generators, pos_label)
+        photographs, generated = scores_by_generator(
+            scores, y, generator, photographic_label, photographs_alone=True
+        )
         display = cls(
             photographs=photographs,
             generated=generated,
@@ -172,7 +192,7 @@ class ScoreDisplay:
             look = {"width": np.diff(edges), "align": "edge", "color": colours}
             self.bars_[name] = ax.bar(edges[:-1], 0.85 * share / share.max(), bottom=-row, **look)
             if self.threshold is not None:
-                self.flagged_[name] = flagged(groups[name], cut)
+                self.flagged_[name] = share_flagged(groups[name], cut)
         self._write(groups, edges)
         return self
 
@@ -187,14 +207,12 @@ class ScoreDisplay:
         for row, scores in zip(rows, groups.values(), strict=True):
             _count_beyond(ax, row, scores)
         self.line_ = None
-        if self.threshold is None:
-            return
-        self.line_ = ax.axvline(self.threshold, **THRESHOLD)
-        ax.annotate(
-            "threshold", (self.threshold, 1.01), xycoords=ax.get_xaxis_transform(), ha="center"
-        )
-        for row, (name, shares) in zip(rows, self.flagged_.items(), strict=True):
-            text = _verdict(name, shares, self.target_fpr)
+        if self.threshold is not None and np.isfinite(self.threshold):
+            self.line_ = ax.axvline(self.threshold, **THRESHOLD)
+            place = (self.threshold, 1.01)
+            ax.annotate("threshold", place, xycoords=ax.get_xaxis_transform(), ha="center")
+        for row, (name, shares) in zip(rows, self.flagged_.items(), strict=False):
+            text = _written(name, shares, self.target_fpr)
             ax.text(1.02, row + 0.35, text, transform=ax.get_yaxis_transform(), va="center")
 
 
@@ -230,13 +248,13 @@ def _limits(groups, threshold):
     first, last = groups[PHOTOGRAPHS].min(), groups[PHOTOGRAPHS].max()
     reach = last - first or 1.0
     low, high = max(scores.min(), first - reach), min(scores.max(), last + reach)
-    if threshold is not None:
+    if threshold is not None and np.isfinite(threshold):
         low, high = min(low, threshold), max(high, threshold)
     margin = 0.02 * (high - low) or 0.5
     return low - margin, high + margin
 
 
-def _verdict(name, shares, target_fpr):
+def _written(name, shares, target_fpr):
     """What is written beside a group: the share flagged, with its interval in percent."""
     share, low, high = (f"{100 * value:.1f}" for value in shares)
     if name != PHOTOGRAPHS:

@@ -3,13 +3,15 @@
 import os
 import warnings
 from functools import partial
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from ...errors import SmallSampleWarning
-from ..judge import verdicts
-from ..labels import AVERAGE, check_draws, check_rows, checked_predictions
+from ...ground.types import Column, Features, Photographs, RandomState
+from ..judge import judge
+from ..labels import AVERAGE, Labels, check_draws, checked_predictions
 from ..statistics.intervals import Estimate, exact_interval, percentile_interval
 from .figures import FIGURES, figures, redrawn
 from .report import GeneratorReport, GeneratorRow
@@ -26,16 +28,16 @@ _COUNTED = {
 
 
 def evaluate_by_generator(
-    detector,
-    paths,
-    y,
-    generator,
+    detector: Any,
+    paths: Photographs | Features,
+    y: Column,
+    generator: Column,
     *,
-    groups=None,
-    photographic_label=1,
-    n_bootstrap=1000,
-    random_state=None,
-):
+    groups: Column | None = None,
+    photographic_label: Any = 1,
+    n_bootstrap: int = 1000,
+    random_state: RandomState = 0,
+) -> GeneratorReport:
     """Judge a fitted detector on photographs against each generator's faces.
 
     "Positive" is AI-generated, as in the published tables: FPR is the share of photographs that
@@ -59,8 +61,8 @@ def evaluate_by_generator(
     photographic_label : label, default=1
     n_bootstrap : int, default=1000
         Draws behind the intervals.
-    random_state : int, RandomState or None, default=None
-        Fixes the draws.
+    random_state : int, RandomState or None, default=0
+        Of the draws: intervals alone depend on it.
 
     Returns
     -------
@@ -105,25 +107,31 @@ def evaluate_by_generator(
     if isinstance(paths, str | os.PathLike):
         raise TypeError(f"{paths}: one photograph; a report takes a list of them.")
     n = np.shape(paths)[0] if hasattr(paths, "shape") else len(paths)
-    check_rows(n, y, generator, groups, photographic_label)  # before the work
-    check_draws(n_bootstrap)
-    scores, flagged = verdicts(detector, paths, photographic_label)
-    return _report(
-        scores, flagged, y, generator, groups, photographic_label, n_bootstrap, random_state
+    labels = Labels.of(  # before the work
+        n,
+        y,
+        photographic_label=photographic_label,
+        generator=generator,
+        groups=groups,
+        by_generator=True,
     )
+    check_draws(n_bootstrap)
+    judged = judge(detector, paths, photographic_label)
+    scores, flags = checked_predictions(judged.scores, judged.flags)
+    return _report(scores, flags, labels, n_bootstrap, random_state)
 
 
 def report_by_generator(
-    scores,
-    flagged,
-    y,
-    generator,
+    scores: Column,
+    flagged: Column,
+    y: Column,
+    generator: Column,
     *,
-    groups=None,
-    photographic_label=1,
-    n_bootstrap=1000,
-    random_state=None,
-):
+    groups: Column | None = None,
+    photographic_label: Any = 1,
+    n_bootstrap: int = 1000,
+    random_state: RandomState = 0,
+) -> GeneratorReport:
     """`evaluate_by_generator` for scores and verdicts that are there already.
 
     Parameters
@@ -138,19 +146,21 @@ def report_by_generator(
     -------
     GeneratorReport
     """
-    return _report(
-        scores, flagged, y, generator, groups, photographic_label, n_bootstrap, random_state
-    )
-
-
-def _report(scores, flagged, y, generator, groups, photographic_label, n_bootstrap, random_state):
     scores, flagged = checked_predictions(scores, flagged)
-    photographic, names, groups = check_rows(len(scores), y, generator, groups, photographic_label)
+    labels = Labels.of(
+        len(scores),
+        y,
+        photographic_label=photographic_label,
+        generator=generator,
+        groups=groups,
+        by_generator=True,
+    )
     check_draws(n_bootstrap)
-    known = list(dict.fromkeys(names[~photographic].tolist()))
-    sets = np.zeros(len(scores), dtype=int)  # 0: the photographs
-    for number, name in enumerate(known, start=1):
-        sets[~photographic & (names == name)] = number
+    return _report(scores, flagged, labels, n_bootstrap, random_state)
+
+
+def _report(scores, flagged, labels, n_bootstrap, random_state):
+    known, sets, groups = labels.generators, labels.sets, labels.groups
     seed = check_random_state(random_state).randint(2**31 - 1)
     units = np.arange(len(scores)) if groups is None else groups
     draws = redrawn(sets, units, n_bootstrap, np.random.default_rng(seed))

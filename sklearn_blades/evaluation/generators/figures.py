@@ -37,8 +37,8 @@ def figures(scores, flagged, photographic, weights):
         weight.
     """
     kept, alarms, caught, missed = (
-        weights @ (side & verdict).astype(float)
-        for side, verdict in (
+        weights @ (side & answer).astype(float)
+        for side, answer in (
             (photographic, ~flagged),
             (photographic, flagged),
             (~photographic, flagged),

@@ -1,10 +1,13 @@
 """What `evaluate_by_generator` found: a table to read, to keep and to draw."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from math import nan
 
 from ..labels import AVERAGE
 from ..statistics.intervals import Estimate
+from ..table import Table, percent, plain
 from .figures import FIGURES
 
 LEGEND = (
@@ -57,7 +60,7 @@ class GeneratorRow:
 
 
 @dataclass(frozen=True)
-class GeneratorReport:
+class GeneratorReport(Table):
     """A detector's figures, one row a generator.
 
     Attributes
@@ -79,42 +82,47 @@ class GeneratorReport:
         known = ", ".join(row.generator for row in self.rows)
         raise KeyError(f"{generator!r}; there are {known} and {AVERAGE!r}")
 
+    _index = ("generator",)
+    _titles = {
+        "n_photographs": "photographs",
+        "n_generated": "AI-generated",
+        **{name: f"{title} (%)" for name, title in FIGURES.items()},
+    }
+
+    def _records(self):
+        return [vars(row) for row in (*self.rows, self.average)]
+
+    def _shown(self, name, value, intervals):
+        return percent(value, intervals) if name in FIGURES else str(value)
+
+    def _note(self):
+        return LEGEND
+
     def to_dict(self):
-        """Lists, dicts, strings and numbers only; `from_dict` reads it."""
-        return {"rows": [_plain(row) for row in self.rows], AVERAGE: _plain(self.average)}
+        """Lists, dicts, words and numbers only, None for NaN; `from_dict` reads it."""
+        rows, average = [_lists(row) for row in self.rows], _lists(self.average)
+        return plain({"rows": rows, AVERAGE: average})
 
     @classmethod
     def from_dict(cls, table):
         """The report that gave this `to_dict`."""
         return cls(tuple(_row(entry) for entry in table["rows"]), _row(table[AVERAGE]))
 
-    def to_json(self):
-        """`to_dict` as text; `from_json` reads it."""
-        return json.dumps(self.to_dict(), indent=1)
-
     @classmethod
-    def from_json(cls, text):
+    def from_json(cls, text: str):
         """The report that gave this `to_json`."""
         return cls.from_dict(json.loads(text))
 
-    def to_frame(self):
-        """A DataFrame indexed by generator, the average last; needs pandas.
-
-        Columns are ``n_photographs``, ``n_generated`` and for each figure its value, ``auc``
-        say, and the interval, ``auc_low`` and ``auc_high``; all figures in [0, 1].
-        """
-        import pandas as pd
-
-        rows = [_flat(row) for row in (*self.rows, self.average)]
-        return pd.DataFrame(rows).set_index("generator")
-
-    def to_markdown(self, names=tuple(FIGURES), *, intervals=True, legend=True):
+    def to_markdown(
+        self, columns: Iterable[str] | None = None, *, intervals: bool = True, legend: bool = True
+    ) -> str:
         """A markdown table in percent.
 
         Parameters
         ----------
-        names : iterable of str
-            Figures to show; the names of `GeneratorRow`, ``"auc"`` or ``"fpr"`` say.
+        columns : iterable of str, optional
+            Figures to show; the names of `GeneratorRow`, ``"auc"`` or ``"fpr"`` say. By default
+            all.
         intervals, legend : bool, default=True
             Show the intervals, and below the table what its columns mean.
 
@@ -122,30 +130,15 @@ class GeneratorReport:
         -------
         str
         """
-        names = [check_figure(name) for name in names]
-        titles = [f"{FIGURES[name]} (%)" for name in names]
-        lines = [
-            ["generator", "photographs", "AI-generated", *titles],
-            ["---", *["---:"] * (len(names) + 2)],
-        ]
-        for row in (*self.rows, self.average):
-            title = row.generator.replace("|", "\\|").replace("\n", " ")
-            shown = [_percent(getattr(row, name), intervals) for name in names]
-            lines.append([title, str(row.n_photographs), str(row.n_generated), *shown])
-        table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-        return f"{table}\n\n{LEGEND}" if legend else table
+        sizes = ("n_photographs", "n_generated")
+        figures = FIGURES if columns is None else [check_figure(name) for name in columns]
+        return super().to_markdown((*sizes, *figures), intervals=intervals, legend=legend)
 
     def plot(self, ax=None, *, name="auc"):
         """Draw one figure of all generators; returns the `GeneratorDisplay`."""
         from .display import GeneratorDisplay
 
         return GeneratorDisplay(self).plot(ax, name=name)
-
-    def __str__(self):
-        return self.to_markdown()
-
-    def _repr_markdown_(self):
-        return self.to_markdown()
 
 
 def check_figure(name):
@@ -155,27 +148,19 @@ def check_figure(name):
     return name
 
 
-def _plain(row):
-    """A row as a dict of plain values; estimates as [value, low, high]."""
+def _lists(row):
+    """A row as a dict; estimates as [value, low, high]."""
     return {
-        key: list(value) if isinstance(value, Estimate) else value
-        for key, value in vars(row).items()
+        name: list(value) if isinstance(value, Estimate) else value
+        for name, value in vars(row).items()
     }
 
 
 def _row(entry):
     return GeneratorRow(
-        **{key: Estimate(*value) if key in FIGURES else value for key, value in entry.items()}
+        **{name: _estimate(value) if name in FIGURES else value for name, value in entry.items()}
     )
 
 
-def _flat(row):
-    flat = {}
-    for key, value in vars(row).items():
-        flat |= value.columns(key) if isinstance(value, Estimate) else {key: value}
-    return flat
-
-
-def _percent(estimate, interval):
-    value, low, high = (100 * figure for figure in estimate)
-    return f"{value:.1f} [{low:.1f}, {high:.1f}]" if interval else f"{value:.1f}"
+def _estimate(value):
+    return Estimate(*(nan if figure is None else figure for figure in value))

@@ -7,8 +7,8 @@ from sklearn.utils import check_random_state
 from ...errors import PhotoError
 from ...photos.degradations import default_degradations
 from ...photos.records import open_photo, photo_list
-from ..judge import verdicts
-from ..labels import numbered_groups, photographic_rows
+from ..judge import judge, promise_of
+from ..labels import Labels
 from ..statistics.intervals import auc_estimate, auc_influence, change_estimate, rate_estimate
 from .report import CLEAN, Measured, RobustnessReport
 
@@ -71,8 +71,8 @@ def robustness_curve(
     not cover degraded ones, and this is where it shows.
     """
     photos = photo_list(paths)
-    photographs = photographic_rows(y, len(photos), photographic_label)
-    groups = numbered_groups(groups, len(photos))
+    labels = Labels.of(len(photos), y, photographic_label=photographic_label, groups=groups)
+    photographs, groups = labels.photographic, labels.groups
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: one picture at a time is the least.")
     steps = [(CLEAN, 0, None), *_steps(degradations)]
@@ -92,7 +92,7 @@ def robustness_curve(
         _measured(answers, photographs, groups),
         int(photographs.sum()),
         int((~photographs).sum()),
-        getattr(getattr(detector, "steps", [("", detector)])[-1][1], "target_fpr", None),
+        promise_of(detector),
         {step: scores for step, (scores, _) in answers.items()},
     )
 
@@ -138,7 +138,8 @@ def _degraded(image, step, seed):
 def _answers(detector, images, label):
     """Scores, and 1.0 where flagged; both NaN where the face is lost. Shape (2, n_images)."""
     try:
-        return np.asarray(verdicts(detector, images, label), dtype=float)
+        judged = judge(detector, images, label)
+        return np.asarray([judged.scores, judged.flags], dtype=float)
     except PhotoError:
         if len(images) == 1:
             return np.full((2, 1), np.nan)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from ..statistics.intervals import Estimate
+from ..table import Table
 
 CLEAN = "none"
 MEASURES = {
@@ -47,7 +48,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class RobustnessReport:
+class RobustnessReport(Table):
     """What `robustness_curve` measured.
 
     Attributes
@@ -67,36 +68,25 @@ class RobustnessReport:
     target_fpr: float | None
     scores: dict = field(repr=False)
 
-    def to_dict(self):
-        """Plain data, ready for ``json.dumps``; NaN becomes None."""
+    _index = ("degradation", "severity")
+    _titles = {
+        "auc": "AUC",
+        "change": "change",
+        "false_alarms": "false alarms",
+        "detected": "detected",
+        "lost_photographs": "photographs lost",
+        "lost_generated": "generated faces lost",
+    }
+
+    def _records(self):
+        return [vars(row) for row in self.rows]
+
+    def _facts(self):
         return {
             "n_photographs": self.n_photographs,
             "n_generated": self.n_generated,
             "target_fpr": self.target_fpr,
-            "rows": [
-                {k: None if v != v else v for k, v in row.items()}  # NaN alone is not itself
-                for row in map(_flat, self.rows)
-            ],
         }
-
-    def to_frame(self):
-        """A pandas DataFrame, indexed by degradation and severity; ends of intervals apart."""
-        import pandas as pd
-
-        frame = pd.DataFrame([_flat(row) for row in self.rows])
-        return frame.set_index(["degradation", "severity"])
-
-    def to_markdown(self):
-        """A table with 95 % intervals."""
-        lines = [
-            "| degradation | severity | AUC | change | false alarms | detected | faces lost |",
-            "|---|---|---|---|---|---|---|",
-        ]
-        for row in self.rows:
-            figures = " | ".join(str(getattr(row, name)) for name in MEASURES)
-            lost = row.lost_photographs + row.lost_generated
-            lines.append(f"| {row.degradation} | {row.severity} | {figures} | {lost} |")
-        return "\n".join(lines)
 
     def __str__(self):
         promise = "" if self.target_fpr is None else f"; promised false alarms {self.target_fpr:g}"
@@ -120,14 +110,3 @@ class RobustnessReport:
         from .display import RobustnessDisplay
 
         return RobustnessDisplay(self).plot(measure, ax=ax)
-
-
-def _flat(row):
-    """A `Measured` as a flat dict; the ends of an interval end in ``_low`` and ``_high``."""
-    flat = {"degradation": row.degradation, "severity": row.severity}
-    for name in MEASURES:
-        flat |= getattr(row, name).columns(name)
-    return flat | {
-        "lost_photographs": row.lost_photographs,
-        "lost_generated": row.lost_generated,
-    }

@@ -1,5 +1,6 @@
 """From one source of photographs to another: whether the promise holds, and how to renew it."""
 
-from .transfer import recalibrate, source_shift
+from .recalibrate import recalibrate
+from .shift import source_shift
 
 __all__ = ["recalibrate", "source_shift"]

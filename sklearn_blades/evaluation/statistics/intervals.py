@@ -3,7 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.stats import beta, norm, rankdata
+from scipy.stats import t as student
 
 _Z = norm.ppf(0.975)
 
@@ -95,27 +97,55 @@ def _placements(ours, others):
 
 
 def auc_estimate(scores, positive, *, folds=None, groups=None):
-    """Area under the ROC curve with DeLong's 95 % interval, clustered by group.
+    """Area under the ROC curve with a 95 % interval, clustered by group.
 
-    The interval is made on the logit scale. Where the classes are wholly apart its inner end is
-    the exact bound for as many hits out of as many trials as the smaller class has groups.
+    Newcombe's interval (2006, method 5): the areas from which this one is no surprise, under the
+    variance that an area of so many rows has. Where DeLong's variance, from the rows or summed by
+    group, is larger, it is that much larger everywhere; the quantile is Student's, with
+    Satterthwaite's degrees of freedom for two sides of so many groups (rows). Where the classes
+    are wholly apart the inner end is the exact bound for as many hits out of as many trials as
+    the smaller class has groups.
 
     Returns
     -------
     Estimate
+        With ends of NaN where a side has fewer than two groups (rows): nothing tells how much it
+        varies.
     """
     auc, influence = auc_influence(scores, positive, folds)
-    if np.isnan(auc):
-        return Estimate(np.nan, np.nan, np.nan)
+    groups = np.arange(len(scores)) if groups is None else groups
+    sides = positive, ~positive
+    sizes = [len(np.unique(groups[side])) for side in sides]
+    if np.isnan(auc) or min(sizes) < 2:
+        return Estimate(auc, np.nan, np.nan)
     if auc in (0.0, 1.0):
-        groups = np.arange(len(scores)) if groups is None else groups
-        n = min(len(np.unique(groups[positive])), len(np.unique(groups[~positive])))
-        bound = 0.025 ** (1 / n)
+        bound = 0.025 ** (1 / min(sizes))
         return Estimate(auc, *((bound, 1.0) if auc else (0.0, 1 - bound)))
-    half = _Z * _deviation(influence, groups) / (auc * (1 - auc))
-    centre = np.log(auc / (1 - auc))
-    low, high = 1 / (1 + np.exp(-(centre + np.array([-half, half]))))
-    return Estimate(auc, float(low), float(high))
+    m, n = (int(side.sum()) for side in sides)
+    parts = [_deviation(influence[side], groups[side]) ** 2 for side in sides]
+    # Groups that lie on both sides vary with themselves: then the whole is not the sum.
+    shared = sum(sizes) > len(np.unique(groups))
+    variance = _deviation(influence, groups) ** 2 if shared else sum(parts)
+    spread = sum(part**2 / (size - 1) for part, size in zip(parts, sizes, strict=True))
+    df = min(sum(parts) ** 2 / spread if spread else np.inf, sum(sizes) - 2)
+    wider = max(1.0, variance / _area_variance(auc, m, n))
+    low, high = _area_interval(auc, m, n, student.ppf(0.975, df) * np.sqrt(wider))
+    return Estimate(auc, low, high)
+
+
+def _area_variance(auc, m, n):
+    """Hanley and McNeil's variance of an area, in Newcombe's symmetric form."""
+    half = (m + n) / 2 - 1
+    return auc * (1 - auc) * (1 + half * ((1 - auc) / (2 - auc) + auc / (1 + auc))) / (m * n)
+
+
+def _area_interval(auc, m, n, quantile):
+    """The areas less than ``quantile`` deviations, their own, from the one that was found."""
+
+    def beyond(area):
+        return abs(area - auc) - quantile * np.sqrt(_area_variance(area, m, n))
+
+    return tuple(float(brentq(beyond, end, auc)) if beyond(end) > 0 else end for end in (0.0, 1.0))
 
 
 def change_estimate(first, second, *, groups=None):
@@ -124,15 +154,22 @@ def change_estimate(first, second, *, groups=None):
     Returns
     -------
     Estimate
-        Second minus first.
+        Second minus first; Student's interval over groups (rows), its ends NaN below two.
     """
-    change = second[0] - first[0]
-    half = _Z * _deviation(second[1] - first[1], groups)
-    return Estimate(float(change), float(change - half), float(change + half))
+    change = float(second[0] - first[0])
+    n = len(first[1]) if groups is None else len(np.unique(groups))
+    if n < 2:
+        return Estimate(change, np.nan, np.nan)
+    half = student.ppf(0.975, n - 1) * _deviation(second[1] - first[1], groups)
+    return Estimate(change, float(change - half), float(change + half))
 
 
 def rate_estimate(hits, *, groups=None):
-    """Share of hits with Wilson's 95 % interval; groups that agree within count as fewer rows.
+    """Share of hits with a 95 % interval; groups that agree within count as fewer rows.
+
+    Without groups Wilson's. With them Korn and Graubard's (1998): Clopper and Pearson's for as
+    many independent rows as would vary as much as the groups do, fewer again by Student's
+    quantile for so many groups; ends of NaN below two groups.
 
     Parameters
     ----------
@@ -149,11 +186,22 @@ def rate_estimate(hits, *, groups=None):
         return Estimate(np.nan, np.nan, np.nan)
     rate = float(np.mean(hits))
     if groups is not None:
-        variance = _deviation((hits - rate) / n, groups) ** 2
-        n = min(n, rate * (1 - rate) / variance if variance else len(np.unique(groups)))
+        return Estimate(rate, *_grouped_interval(hits, rate, groups))
     centre = (rate + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z * np.sqrt(rate * (1 - rate) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
     return Estimate(rate, float(max(0, centre - half)), float(min(1, centre + half)))
+
+
+def _grouped_interval(hits, rate, groups):
+    n, n_groups = len(hits), len(np.unique(groups))
+    if n_groups < 2:
+        return np.nan, np.nan
+    variance = _deviation((hits - rate) / n, groups) ** 2
+    if variance == 0:  # all alike within and between
+        return exact_interval(rate * n_groups, n_groups)
+    rows = min(n, rate * (1 - rate) / variance)
+    rows *= (_Z / student.ppf(0.975, n_groups - 1)) ** 2
+    return exact_interval(rate * rows, rows)
 
 
 def _deviation(influence, groups):

@@ -1,18 +1,19 @@
-"""From one source of photographs to another: does the promise hold there, and how to renew it."""
+"""From one source of photographs to another: does the promise hold there?"""
 
-from copy import copy
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import betabinom, binomtest, ks_2samp
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
 from ...ground.rows import one_of_each
+from ...ground.types import Column, Features, Photographs, RandomState
 from ...heads.conformal import fewest_calibration_scores
-from ..labels import numbered_groups
+from ..judge import judge, promising_head
+from ..labels import checked_scores, numbered_groups
 from ..statistics.intervals import Estimate, auc_estimate, exact_interval, rate_estimate
+from ..table import Table, percent, plain
 
 LEVEL = 0.05
 """A p-value below this is called a sign; intervals have the rest, 95 %."""
@@ -45,7 +46,7 @@ class SourceRate:
 
 
 @dataclass(frozen=True)
-class SourceShift:
+class SourceShift(Table):
     """What `source_shift` found.
 
     Attributes
@@ -82,6 +83,13 @@ class SourceShift:
                 f"Nothing is ever flagged: {self.n_calibration} calibration photographs are too "
                 f"few for {100 * self.target_fpr:.3g}%."
             )
+        if self.other.p_above < LEVEL and self.photographs.p_above < LEVEL:
+            return (
+                f"Broken on both sources: {_percent(self.photographs.rate)} of the first and "
+                f"{found} of the other are flagged where {promised}. The other source is not to "
+                "blame for it: the detector's promise does not hold for new photographs at all. "
+                "Calibrate on photographs that neither encoder nor head has seen, and on more."
+            )
         if self.other.p_exchangeable < LEVEL:
             return (
                 f"Broken: {found} of the other source are flagged where {promised}, more than the "
@@ -105,50 +113,50 @@ class SourceShift:
         looks = "more" if self.auc.value > 0.5 else "less"
         return f"The scores of the two sources differ ({p}): the other looks {looks} AI-generated."
 
+    _index = ("source",)
+    _titles = {
+        "n": "photographs",
+        "n_groups": "persons",
+        "flagged": "flagged",
+        "rate": "rate (%)",
+        "p_above": "p: rate as promised",
+        "p_exchangeable": "p: exchangeable",
+    }
+
+    def _records(self):
+        named = {"photographs": self.photographs, "other photographs": self.other}
+        rows = [{"source": name, **vars(row)} for name, row in named.items()]
+        # What compares them stands beside the second.
+        rows[1] |= {"auc": self.auc, "p_same_scores": self.p_same_scores}
+        return rows
+
+    def _shown(self, name, value, intervals):
+        if name == "rate":
+            return percent(value, intervals)
+        return f"{value:.2g}" if name.startswith("p_") else super()._shown(name, value, intervals)
+
+    def _note(self):
+        return self.verdict
+
     def to_dict(self):
-        """Dicts, strings and numbers only."""
-        return {**asdict(self, dict_factory=_plain), "verdict": self.verdict}
-
-    def to_frame(self):
-        """A DataFrame of one row a source; needs pandas. What compares them is in the second."""
-        import pandas as pd
-
-        compared = {**self.auc.columns("auc"), "p_same_scores": self.p_same_scores}
-        rows = {"photographs": self.photographs, "other photographs": self.other}
-        table = [{**asdict(row), **row.rate.columns("rate")} for row in rows.values()]
-        table[1].update(compared)
-        return pd.DataFrame(table, index=pd.Index(rows, name="source"))
-
-    def to_markdown(self):
-        """A markdown table of the rates, and the verdict below it."""
-        lines = [
-            "| source | photographs | persons | flagged | rate | p: rate as promised "
-            "| p: exchangeable |",
-            "|---|---:|---:|---:|---:|---:|---:|",
-        ]
-        for name, row in (("photographs", self.photographs), ("other photographs", self.other)):
-            persons = "" if row.n_groups is None else row.n_groups
-            lines.append(
-                f"| {name} | {row.n} | {persons} | {row.flagged} | {_percent(row.rate)} "
-                f"| {row.p_above:.2g} | {row.p_exchangeable:.2g} |"
-            )
-        return "\n".join([*lines, "", self.verdict])
-
-    def __str__(self):
-        return self.to_markdown()
-
-    def _repr_markdown_(self):
-        return self.to_markdown()
+        """Dicts, words and numbers only, None for NaN."""
+        return plain({**asdict(self, dict_factory=_plain), "verdict": self.verdict})
 
 
 def source_shift(
-    detector, photographs, other_photographs, *, groups=None, other_groups=None, random_state=0
-):
+    detector: Any,
+    photographs: Photographs | Features,
+    other_photographs: Photographs | Features,
+    *,
+    groups: Column | None = None,
+    other_groups: Column | None = None,
+    random_state: RandomState = 0,
+) -> SourceShift:
     """Does the promised false-alarm rate hold on a second source of photographs?
 
     Parameters
     ----------
-    detector : BladesOneClass or Pipeline ending in one, fitted
+    detector : BladesOneClass, or Pipeline, FrozenEstimator or search that ends in one; fitted
     photographs : array-like
         What ``detector.predict`` takes: photographs of the source that it was calibrated on,
         which neither its encoder nor its head has seen.
@@ -165,7 +173,7 @@ def source_shift(
     SourceShift
         Print it, or read its ``verdict``; ``to_frame()``, ``to_markdown()``, ``to_dict()``. A
         verdict "Above the promise" blames the draw of the calibration photographs, "Broken" the
-        source.
+        source, "Broken on both sources" neither: the promise did not hold to begin with.
 
     Raises
     ------
@@ -182,93 +190,27 @@ def source_shift(
     >>> shift.verdict.split(":")[0], round(shift.other.rate.value, 1)
     ('Broken', 0.6)
     """
-    head, rng = _one_class_head(detector), check_random_state(random_state)
+    head, rng = promising_head(detector), check_random_state(random_state)
     sources = []
     given_groups = {"groups": groups, "other_groups": other_groups}
     for X, name in zip((photographs, other_photographs), given_groups, strict=True):
-        scores = np.asarray(detector.score_samples(X))
+        judged = judge(detector, X)
+        scores = checked_scores(judged.scores)
         given = numbered_groups(given_groups[name], len(scores), name)
         drawn = slice(None) if given is None else one_of_each(given, rng)
-        sources.append((scores, given, drawn))
-    (first, _, drawn), (other, _, other_drawn) = sources
-    offset = head.offset_
+        sources.append((scores, judged.flags, given, drawn))
+    (first, _, groups, drawn), (other, _, other_groups, other_drawn) = sources
     return SourceShift(
         head.target_fpr,
         len(head.calibration_scores_),
-        *(_false_alarms(scores < offset, given, rows, head) for scores, given, rows in sources),
+        *(_false_alarms(flags, given, rows, head) for _, flags, given, rows in sources),
         auc_estimate(
             np.concatenate([first, other]),
             np.repeat([True, False], [len(first), len(other)]),
-            groups=_over_both(*(given for _, given, _ in sources), len(first), len(other)),
+            groups=_over_both(groups, other_groups, len(first), len(other)),
         ),
         float(ks_2samp(first[drawn], other[other_drawn]).pvalue),
     )
-
-
-def recalibrate(detector, photographs, *, groups=None):
-    """A detector with the same encoder and density, whose promise is for these photographs.
-
-    Parameters
-    ----------
-    detector : BladesOneClass or Pipeline ending in one, fitted
-        It stays as it is; the new one shares its encoder and its mixture.
-    photographs : array-like
-        What ``detector.predict`` takes: photographs of the source to judge, which neither the
-        encoder nor the head was trained on. At 5 % it takes 19 of them, at 1 % 99.
-    groups : array-like, default=None
-        Person of every photograph: one of each person is used, and the promise is for new persons.
-
-    Returns
-    -------
-    detector of the same type
-        Its false-alarm promise is for photographs exchangeable with these, no longer for the
-        source it was calibrated on before. What it catches may be less: a source that looks more
-        AI-generated gets a lower threshold.
-
-    Raises
-    ------
-    TypeError
-        If the detector does not end in a `BladesOneClass`.
-
-    Warns
-    -----
-    SmallSampleWarning
-        If the photographs are too few for ``target_fpr``.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_blades import BladesOneClass
-    >>> rng = np.random.default_rng(0)
-    >>> head = BladesOneClass(random_state=0).fit(rng.normal(size=(1000, 4)))
-    >>> elsewhere, fresh = 2 * rng.normal(size=(2, 500, 4))
-    >>> renewed = recalibrate(head, elsewhere)
-    >>> [f"{np.mean(one.predict(fresh) == -1):.0%}" for one in (head, renewed)]
-    ['64%', '7%']
-    """
-    _one_class_head(detector)
-    if isinstance(detector, FrozenEstimator):
-        return FrozenEstimator(recalibrate(detector.estimator, photographs, groups=groups))
-    if isinstance(detector, Pipeline):
-        features = detector[:-1].transform(photographs) if len(detector) > 1 else photographs
-        name, head = detector.steps[-1]
-        renewed = copy(detector)
-        renewed.steps = [*detector.steps[:-1], (name, recalibrate(head, features, groups=groups))]
-        return renewed
-    return copy(detector).recalibrate(photographs, groups=groups)
-
-
-def _one_class_head(detector):
-    head = detector
-    while isinstance(head, FrozenEstimator | Pipeline):
-        head = head.estimator if isinstance(head, FrozenEstimator) else head.steps[-1][1]
-    # By what it can do: heads live above this room, and those that promise share these names.
-    if not (hasattr(head, "target_fpr") and hasattr(type(head), "recalibrate")):
-        raise TypeError(
-            f"The detector ends in {type(head).__name__}, which promises no false-alarm rate; "
-            "pass a fitted BladesOneClass or a pipeline that ends in one."
-        )
-    return head
 
 
 def _false_alarms(flagged, groups, drawn, head):
