@@ -90,8 +90,9 @@ class BladesEncoder(
         less (`sklearn_blades.evaluation.audit_confounds` tells what it says). Coarse earlier
         compression still shows, and some of what generators leave behind goes too: measure with
         and without. None: off.
-    photographic_label : default=1
-        The value of ``y`` that marks photographs.
+    photographic_label : float, default=None
+        The value of ``y`` that marks photographs. None is 1; where labels are 0 and 1 and nothing
+        says which is which, a warning says so, once a process.
     max_epochs : int, default=20
         0 takes the weights as they are: frozen CLIP features, say, or a random-init baseline.
     batch_size : int, default=48
@@ -216,7 +217,7 @@ class BladesEncoder(
         min_face_size=None,
         image_size=None,
         harmonise=None,
-        photographic_label=1,
+        photographic_label=None,
         max_epochs=20,
         batch_size=48,
         lr="auto",

@@ -12,6 +12,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.utils import check_random_state
 
+from ..ground.groups import group_codes
 from ..ground.rows import photograph_rows
 from ..photos.doubts import MANY, crop_doubts, equal_rows
 from ..photos.records import photo_list, read_photos
@@ -40,21 +41,19 @@ def photographs_of(X, y, groups, photographic_label):
     Returns
     -------
     photos : list
-    groups : list of str
+    groups : ndarray of int, shape (len(photos),)
         Without ``groups`` a photograph is its own, together with its duplicates and links.
     """
     photos = photo_list(X)
     if groups is None:
         groups = [_own_group(photo) for photo in photos]
-    groups = [str(group) for group in np.asarray(groups, dtype=object).ravel()]
-    lengths = {"y": len(photos if y is None else y), "groups": len(groups)}
-    for name, length in lengths.items():
-        if length != len(photos):
-            raise ValueError(f"{name} has {length} rows, X has {len(photos)}.")
+    if y is not None and len(y) != len(photos):
+        raise ValueError(f"y has {len(y)} rows, X has {len(photos)}.")
     if not photos:
         raise ValueError("X holds no photographs (0 sample(s)); a minimum of 1 is required.")
+    codes = group_codes(groups, len(photos))
     rows = np.flatnonzero(photograph_rows(y, photographic_label, len(photos)))
-    return [photos[row] for row in rows], [groups[row] for row in rows]
+    return [photos[row] for row in rows], codes[rows]
 
 
 def run_of(encoder, photos, groups):
@@ -82,7 +81,9 @@ def _fingerprint(encoder, photos, groups, seed):
     # Functions go by name: their repr is an address, which another process does not have.
     params = encoder.get_params(deep=False).items()
     what = {k: getattr(v, "__qualname__", v) for k, v in params if k not in _HOW}
-    return key_of(sorted(what.items(), key=str), seed, [*map(_facts, photos)], groups)
+    return key_of(
+        sorted(what.items(), key=str), seed, [*map(_facts, photos)], np.asarray(groups).tolist()
+    )
 
 
 def _facts(photo):
@@ -136,7 +137,7 @@ def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, ca
         warnings.warn(doubt, UserWarning, stacklevel=4)  # the line that called fit
     crops = crops.part(rows)
     exifs = [record.exif for record in read_photos(crops.photos, n_jobs=encoder.n_jobs)]
-    photographs = Photographs(crops, exifs, np.array([groups[row] for row in rows]))
+    photographs = Photographs(crops, exifs, groups[rows])
     where = RuntimePlan(
         device=str(device),
         precision=precision,
