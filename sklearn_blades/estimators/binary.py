@@ -2,9 +2,10 @@
 
 import warnings
 from numbers import Integral, Real
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -17,7 +18,7 @@ from ..ground.fitting import whole_or_nothing
 from ..ground.groups import group_codes, holdout
 from ..ground.rows import check_features, two_classes
 from ..ground.sklearn_private import Interval, StrOptions, _fit_context
-from ..ground.types import Column, Features
+from ..ground.types import Column, Features, FloatArray, RandomState
 from ..heads.density import least_likely
 from ..heads.perceptron import (
     logit_margin,
@@ -112,19 +113,19 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        hidden_size=None,
+        hidden_size: int | None = None,
         *,
-        lr=1e-3,
-        weight_decay=1e-4,
-        max_epochs=50,
-        batch_size=256,
-        early_stopping=False,
-        validation_fraction=0.1,
-        pseudo_outlier_fraction=0.0,
-        class_weight=None,
-        device="auto",
-        random_state=None,
-        verbose=0,
+        lr: float = 1e-3,
+        weight_decay: float = 1e-4,
+        max_epochs: int = 50,
+        batch_size: int = 256,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        pseudo_outlier_fraction: float = 0.0,
+        class_weight: dict[Any, float] | str | None = None,
+        device: str = "auto",
+        random_state: RandomState = None,
+        verbose: int = 0,
     ):
         self.hidden_size = hidden_size
         self.lr = lr
@@ -260,7 +261,7 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
     def _standardise(self, X):
         return self.scaler_.transform(X).astype(np.float32)
 
-    def decision_function(self, X):
+    def decision_function(self, X: Features) -> FloatArray:
         """Log-odds of ``classes_[1]``.
 
         Parameters
@@ -274,10 +275,10 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
             {0, 1} and {-1, 1}.
         """
         check_is_fitted(self)
-        X = self._standardise(check_features(self, X))
-        return logit_margin(self.net_.module_, X, resolve_device(self.device))
+        rows = self._standardise(check_features(self, X))
+        return logit_margin(self.net_.module_, rows, resolve_device(self.device))
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Features) -> FloatArray:
         """Probability of each label.
 
         Parameters
@@ -292,7 +293,7 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
         log_odds = self.decision_function(X)
         return np.column_stack([expit(-log_odds), expit(log_odds)])
 
-    def predict(self, X):
+    def predict(self, X: Features) -> NDArray[Any]:
         """The more likely label.
 
         Parameters

@@ -102,7 +102,7 @@ class PromiseMixin:
         groups = None if groups is None else group_codes(groups, len(X))
         if sources is not None:
             group_codes(sources, len(X), "sources")
-            sources = list(np.asarray(sources, dtype=object))
+            sources = np.asarray(sources, dtype=object).ravel().tolist()
         rows = np.flatnonzero(photograph_rows(y, self.photographic_label, len(X)))
         return X, rows, groups, sources
 
