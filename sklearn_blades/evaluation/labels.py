@@ -173,15 +173,15 @@ def checked_scores(scores: Column) -> np.ndarray:
 
 def checked_predictions(scores: Column, flagged: Column) -> tuple[np.ndarray, np.ndarray]:
     """Scores and flags as arrays, if they are what they should be."""
-    scores, flagged = checked_scores(scores), column_or_1d(flagged)
-    if flagged.dtype != bool:
+    found, flags = checked_scores(scores), column_or_1d(np.asarray(flagged))
+    if flags.dtype != bool:
         raise TypeError(
-            f"flagged holds {flagged.dtype}: give True where a row was taken for AI-generated, "
+            f"flagged holds {flags.dtype}: give True where a row was taken for AI-generated, "
             "predicted == -1 say."
         )
-    if len(scores) != len(flagged):
-        raise ValueError(f"There are {len(scores)} scores and {len(flagged)} flags.")
-    return scores, flagged
+    if len(found) != len(flags):
+        raise ValueError(f"There are {len(found)} scores and {len(flags)} flags.")
+    return found, flags
 
 
 def check_draws(n_bootstrap: int) -> None:

@@ -254,7 +254,7 @@ def test_the_average_varies_with_the_photographs_that_all_rows_share():
     report = report_by_generator(scores, scores < 0, y, generator, random_state=0)
     row, average = report["a"].auc, report.average.auc
     # Nearly all the noise is the photographs': another generator does not halve it.
-    assert average.high - average.low == pytest.approx(row.high - row.low, rel=0.1)
+    assert average.high - average.low == pytest.approx(row.high - row.low, rel=0.2)
     assert report.average.fpr == report["a"].fpr
 
 

@@ -94,7 +94,7 @@ def test_groups_widen_the_intervals(report, detector, paths):
     same = robustness_curve(detector, twice, labels, degradations={}, groups=groups).rows[0]
     for name in ("auc", "false_alarms", "detected"):
         assert getattr(same, name).value == getattr(once, name).value
-        assert getattr(same, name).low == pytest.approx(getattr(once, name).low, abs=0.02)
+        assert getattr(same, name).low == pytest.approx(getattr(once, name).low, abs=0.06)
 
 
 def test_lost_faces_are_counted_by_class(detector, paths):

@@ -164,7 +164,8 @@ def test_persons_are_counted_not_their_photographs(head, rng):
     assert by_person.p_same_scores > by_photo.p_same_scores
     # The same names in both sources are not the same persons, and may be known for one alone.
     renamed = source_shift(head, first, other, groups=groups, other_groups=others + 100)
-    assert renamed == by_person
+    assert_allclose(renamed.other.rate, by_person.other.rate)
+    assert_allclose(renamed.auc, by_person.auc)
     half = source_shift(head, first, other, other_groups=others)
     assert (half.photographs.n_groups, half.other.n_groups) == (None, 30)
 

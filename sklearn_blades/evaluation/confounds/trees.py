@@ -29,11 +29,11 @@ def out_of_fold(values, photographs, groups, seed):
     folds : ndarray of shape (n,), int
     """
     words = [column.dtype.kind != "f" for column in values.values()]
-    encoded = [encoded(column) for column in values.values()]
-    varying = [place for place, column in enumerate(encoded) if len(np.unique(column)) > 1]
+    codes = [encoded(column) for column in values.values()]
+    varying = [place for place, column in enumerate(codes) if len(np.unique(column)) > 1]
     if not varying:
         return np.zeros(len(groups)), np.zeros(len(groups), dtype=int)
-    matrix = np.column_stack([encoded[place] for place in varying])
+    matrix = np.column_stack([codes[place] for place in varying])
     n_splits = min(5, *(len(np.unique(groups[rows])) for rows in (photographs, ~photographs)))
     splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
     scores, folds = np.zeros(len(groups)), np.zeros(len(groups), dtype=int)

@@ -12,7 +12,13 @@ from ...errors import SmallSampleWarning
 from ...ground.types import Column, Features, Photographs, RandomState
 from ..judge import judge
 from ..labels import AVERAGE, Labels, check_draws, checked_predictions
-from ..statistics.intervals import Estimate, exact_interval, percentile_interval
+from ..statistics.intervals import (
+    Estimate,
+    auc_estimate,
+    exact_interval,
+    percentile_interval,
+    rate_estimate,
+)
 from .figures import FIGURES, figures, redrawn
 from .report import GeneratorReport, GeneratorRow
 
@@ -84,11 +90,11 @@ def evaluate_by_generator(
     -----
     Accuracy, rates and F-score are at the detector's own threshold, that of its ``predict``.
 
-    Without ``groups``, the 95 % intervals of accuracy, TNR, FPR, TPR and FNR are Clopper and
-    Pearson's; all others are percentiles of the draws. A rate of 0 or 1 does not vary from draw
-    to draw: with ``groups`` it gets Clopper and Pearson's interval for as many cases as there
-    are groups. What follows from two such rates gets what follows from their bounds. Where AUC or
-    AP is 0 or 1 its interval has no width: look at n.
+    The 95 % intervals of accuracy, TNR, FPR, TPR and FNR are Clopper and Pearson's, with
+    ``groups`` Korn and Graubard's; that of the AUC is Newcombe's. Below two groups of a side they
+    have no ends (NaN). All others are percentiles of the draws. What follows from two
+    rates that do not vary gets what follows from their bounds. Where an AP
+    is 0 or 1 its interval has no width: look at n.
     The average's interval is over draws in which all generators meet the same photographs.
 
     Examples
@@ -165,7 +171,7 @@ def _report(scores, flagged, labels, n_bootstrap, random_state):
     units = np.arange(len(scores)) if groups is None else groups
     draws = redrawn(sets, units, n_bootstrap, np.random.default_rng(seed))
     measure = partial(_measure, scores, flagged, sets, known)
-    rows = _rows(measure, draws, sets, known, groups)
+    rows = _rows(measure, draws, labels, scores, flagged)
     _warn_if_few(sets, units, known, groups is not None)
     return GeneratorReport(tuple(rows[:-1]), rows[-1])
 
@@ -179,8 +185,9 @@ def _measure(scores, flagged, sets, known, weights):
     return {name: np.array([one[name] for one in found]) for name in FIGURES}
 
 
-def _rows(measure, draws, sets, known, groups):
+def _rows(measure, draws, labels, scores, flagged):
     """The rows, the average last."""
+    sets, known = labels.sets, labels.generators
     values = measure(np.ones((1, len(sets))))
     parts = [measure(weights) for weights in draws]
     drawn = {name: np.concatenate([part[name] for part in parts], axis=1) for name in FIGURES}
@@ -189,7 +196,7 @@ def _rows(measure, draws, sets, known, groups):
         estimates = {}
         for name in FIGURES:
             value = float(values[name][index, 0])
-            interval = _counted_interval(name, value, sets, index + 1, groups)
+            interval = _own_interval(name, labels, index + 1, scores, flagged)
             estimates[name] = Estimate(
                 value, *(interval or percentile_interval(drawn[name][index]))
             )
@@ -200,15 +207,21 @@ def _rows(measure, draws, sets, known, groups):
     return [*rows, GeneratorRow(AVERAGE, n_photographs, int((sets > 0).sum()), **average)]
 
 
-def _counted_interval(name, value, sets, number, groups):
-    """Clopper and Pearson's interval where it is the one to give, else None."""
+def _own_interval(name, labels, number, scores, flagged):
+    """The interval of an area or of counted cases, which needs no draws; else None."""
+    sets, groups = labels.sets, labels.groups
     sides = {"photographs": sets == 0, "generated": sets == number}
-    side = _COUNTED.get(name)
-    if side is None or (groups is not None and 0 < value < 1):
+    rows = sides["photographs"] | sides["generated"]
+    if name == "auc":
+        part = None if groups is None else groups[rows]
+        return auc_estimate(scores[rows], sets[rows] == 0, groups=part)[1:]
+    if name not in _COUNTED:
         return None
-    rows = sides.get(side, sides["photographs"] | sides["generated"])
-    n = int(rows.sum()) if groups is None else len(np.unique(groups[rows]))
-    return exact_interval(round(value * n), n)
+    rows = sides.get(_COUNTED[name], rows)
+    hits = (flagged == (sets > 0)) if name in ("accuracy", "tnr", "tpr") else flagged == (sets == 0)
+    if groups is None:
+        return exact_interval(int(hits[rows].sum()), int(rows.sum()))
+    return rate_estimate(hits[rows], groups=groups[rows])[1:]
 
 
 def _widen(estimates, n_photographs, n_generated):
@@ -233,6 +246,8 @@ def _from_rates(tnr, tpr, n_photographs, n_generated):
 
 def _average(name, rows, draws):
     estimates = [getattr(row, name) for row in rows]
+    if len(estimates) == 1:
+        return estimates[0]
     value = float(np.mean([one.value for one in estimates]))
     low, high = percentile_interval(draws)
     if name in ("tnr", "fpr") or low == high:
