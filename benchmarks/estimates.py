@@ -19,6 +19,7 @@ from sklearn_blades.photos.crops import Crops, CropSettings
 from sklearn_blades.pretext import TaskSet, default_tasks
 from sklearn_blades.pretext.rates import WARMUP, starting_share
 from sklearn_blades.pretext.training.loop import BilevelNet
+from sklearn_blades.pretext.training.targets import tabulate
 from sklearn_blades.pretext.training.views import ViewDataset
 from sklearn_blades.storage.cache import ArrayCache
 from sklearn_blades.towers.embedding import JointEmbedding
@@ -104,8 +105,9 @@ def trained(folder):
     exifs = [photo.exif for photo in photos]
     tasks = TaskSet(default_tasks()).learn(exifs)
     crops = Crops(photos, CropSettings("whole", 1.6, 64), ArrayCache())
+    targets = tabulate(tasks, exifs)
     inner, outer = (
-        ViewDataset(crops.part(rows), [exifs[r] for r in rows], tasks, paired=True, seed=seed)
+        ViewDataset(crops.part(rows), targets.part(np.array(rows)), seed=seed)
         for seed, rows in enumerate((range(N_OUTER, N_PHOTOS), range(N_OUTER)))
     )
     torch.manual_seed(0)

@@ -20,6 +20,7 @@ from sklearn_blades.photos import read_photos
 from sklearn_blades.photos.crops import Crops, CropSettings
 from sklearn_blades.pretext import TaskSet, default_tasks
 from sklearn_blades.pretext.training.loop import BilevelNet
+from sklearn_blades.pretext.training.targets import tabulate
 from sklearn_blades.pretext.training.views import ViewDataset, view_loader
 from sklearn_blades.storage.cache import ArrayCache
 from sklearn_blades.towers.embedding import JointEmbedding
@@ -104,7 +105,7 @@ def problem(setting, device):
         exifs = [photo.exif for photo in photos]
         tasks = TaskSet(default_tasks()).learn(exifs)
         crops = Crops(photos, CropSettings("whole", 1.6, setting.image_size), ArrayCache())
-        views = ViewDataset(crops, exifs, tasks, paired=True, seed=0)
+        views = ViewDataset(crops, tabulate(tasks, exifs), seed=0)
         batches = view_loader(views, batch_size=setting.batch_size)
         inner, outer = (on_device(batch, device) for batch in itertools.islice(batches, 2))
     torch.manual_seed(0)

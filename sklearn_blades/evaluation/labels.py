@@ -173,7 +173,7 @@ def checked_scores(scores: Column) -> np.ndarray:
 
 def checked_predictions(scores: Column, flagged: Column) -> tuple[np.ndarray, np.ndarray]:
     """Scores and flags as arrays, if they are what they should be."""
-    found, flags = checked_scores(scores), column_or_1d(np.asarray(flagged))
+    found, flags = checked_scores(scores), np.asarray(column_or_1d(np.asarray(flagged)))
     if flags.dtype != bool:
         raise TypeError(
             f"flagged holds {flags.dtype}: give True where a row was taken for AI-generated, "

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d, validate_data
 
-from .groups import holdout as holdout
-from .groups import one_of_each as one_of_each
 from .missing import refuse_missing
 from .types import BoolArray, Column
 

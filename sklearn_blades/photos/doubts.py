@@ -149,7 +149,7 @@ def _file(photo):
     if not isinstance(path, str | os.PathLike):
         return None
     try:
-        real, size, _ = file_identity(path)
+        real, size, *_ = file_identity(path)
     except (OSError, ValueError):  # ValueError: a NUL character in the name
         return None
     return real, size, getattr(photo, "face", None)

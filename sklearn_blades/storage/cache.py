@@ -242,7 +242,7 @@ def _groups(keys):
     return {key[:3] for key in keys}
 
 
-_caches = {}
+_caches: dict[str | None, ArrayCache] = {}
 
 
 def cache_for(memory=None, cache_size=CACHE_SIZE):

@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_blades import BladesEncoder, BladesOneClass, make_detector
 from sklearn_blades.errors import NoFaceError, PhotoError, SmallSampleWarning
+from sklearn_blades.ground import rows
 from sklearn_blades.photos import Face, PhotoRecord, read_photos
 from sklearn_blades.photos.faces import as_face
 from sklearn_blades.pretext import Manipulated, OrdinalTag
@@ -107,9 +108,13 @@ class TestFit:
         c = BladesEncoder(**SMALL, photographic_label=-1).fit(photos, np.where(y == 1, -1, 1))
         assert c.digest_ == b.digest_
 
-    def test_label_one_rarer_warns(self, photos):
-        with pytest.warns(UserWarning, match="rarer"):
-            untrained().fit(photos, np.repeat([1, 0], [4, 28]))
+    def test_labels_that_do_not_say_what_they_are_are_asked_after(self, photos, monkeypatch):
+        monkeypatch.setattr(rows, "_said", False)
+        y = np.repeat([1, 0], [4, 28])
+        with pytest.warns(UserWarning, match=r"say photographic_label=1 \(or 0\)"):
+            untrained().fit(photos, y)
+        untrained().fit(photos, y)  # once a process
+        untrained(photographic_label=0).fit(photos, y)
 
     def test_groups_stay_on_one_side(self, photos):
         encoder = BladesEncoder(**SMALL, outer_fraction=0.5)
@@ -117,7 +122,7 @@ class TestFit:
         assert encoder.fit(photos, groups=two).n_iter_ == 1
         with pytest.raises(ValueError, match="1 different file"):
             encoder.fit(photos, groups=["ann"] * 32)
-        with pytest.raises(ValueError, match="groups has 3 rows, X has 32"):
+        with pytest.raises(ValueError, match="groups has 3 rows, and X has 32"):
             encoder.fit(photos, groups=["ann"] * 3)
 
     @pytest.mark.parametrize(("share", "weight"), [("auto", 2 / 3), (0.25, 0.25)])

@@ -112,7 +112,7 @@ def evaluate_by_generator(
     """
     if isinstance(paths, str | os.PathLike):
         raise TypeError(f"{paths}: one photograph; a report takes a list of them.")
-    n = np.shape(paths)[0] if hasattr(paths, "shape") else len(paths)
+    n = np.shape(paths)[0] if hasattr(paths, "shape") else len(list(paths))
     labels = Labels.of(  # before the work
         n,
         y,

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import betabinom, binomtest, ks_2samp
 from sklearn.utils import check_random_state
 
-from ...ground.rows import one_of_each
+from ...ground.groups import one_of_each
 from ...ground.types import Column, Features, Photographs, RandomState
 from ...heads.conformal import fewest_calibration_scores
 from ..judge import judge, promising_head
@@ -200,10 +200,12 @@ def source_shift(
         drawn = slice(None) if given is None else one_of_each(given, rng)
         sources.append((scores, judged.flags, given, drawn))
     (first, _, groups, drawn), (other, _, other_groups, other_drawn) = sources
+    rates = [_false_alarms(flags, given, rows, head) for _, flags, given, rows in sources]
     return SourceShift(
         head.target_fpr,
         len(head.calibration_scores_),
-        *(_false_alarms(flags, given, rows, head) for _, flags, given, rows in sources),
+        rates[0],
+        rates[1],
         auc_estimate(
             np.concatenate([first, other]),
             np.repeat([True, False], [len(first), len(other)]),

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...ground.rows import holdout
+from ...ground.groups import holdout
 from ...towers.embedding import JointEmbedding
 from ..bilevel import TaskWeights
 from ..rates import WARMUP, learning_rate, starting_share, weight_rate
