@@ -161,19 +161,20 @@ def _missing(entry):
 
 def checked_scores(scores: Column) -> np.ndarray:
     """Scores as floats, one a row, none of them NaN."""
-    scores = column_or_1d(np.asarray(scores)).astype(float)
-    bad = np.flatnonzero(np.isnan(scores))
+    found: np.ndarray = np.asarray(column_or_1d(np.asarray(scores)), dtype=float)
+    bad = np.flatnonzero(np.isnan(found))
     if bad.size:
         raise ValueError(
-            f"{bad.size} of {len(scores)} scores are NaN (first: row {bad[0]}); leave those rows "
+            f"{bad.size} of {len(found)} scores are NaN (first: row {bad[0]}); leave those rows "
             "out: keep = ~np.isnan(scores)."
         )
-    return scores
+    return found
 
 
 def checked_predictions(scores: Column, flagged: Column) -> tuple[np.ndarray, np.ndarray]:
     """Scores and flags as arrays, if they are what they should be."""
-    found, flags = checked_scores(scores), np.asarray(column_or_1d(np.asarray(flagged)))
+    found: np.ndarray = checked_scores(scores)
+    flags: np.ndarray = np.asarray(flagged).ravel()
     if flags.dtype != bool:
         raise TypeError(
             f"flagged holds {flags.dtype}: give True where a row was taken for AI-generated, "

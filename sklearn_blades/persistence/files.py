@@ -33,7 +33,7 @@ from ..storage.archive import damaged, read_container, write_container
 from ..storage.plain_data import from_tree, spell, to_tree
 from ..towers.embedding import JointEmbedding, from_saved
 from ..towers.weights import checked_towers
-from .known_types import ESTIMATORS, RECORDS, check
+from .known_types import ESTIMATORS, LATER, RECORDS, check
 
 __all__ = ["load", "save"]
 
@@ -231,6 +231,7 @@ def _state(estimator, parts, strict):
     ours = not cls.__module__.startswith("sklearn.")
     params = inspect.signature(cls).parameters
     state = {name: param.default for name, param in params.items()}
+    state |= LATER.get(cls, {})
     for name, value in parts.items():
         if (name in params and name not in _OF_THE_MACHINE) or _is_fitted_name(estimator, name):
             state[name] = value

@@ -61,6 +61,9 @@ RECORDS = {
     CalibratedClassifier: ("estimator", "calibrators", "classes", "method"),
 }
 
+# Fitted attributes that files of older versions lack, and what they stand for there.
+LATER = {BladesOneClass: {"calibration_sources_": None}}
+
 _ABSENT = object()
 
 

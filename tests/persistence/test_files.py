@@ -464,3 +464,18 @@ def test_learned_on_cuda_loads_on_the_cpu(photos, tmp_path):
     again[0].estimator.set_params(device="cpu")
     cache_for().clear()
     np.testing.assert_allclose(again[0].transform(photos), encoder.transform(photos), atol=1e-2)
+
+
+def test_a_file_from_before_sources_answers_as_it_did(tmp_path):
+    from sklearn_blades.storage.archive import read_container, write_container
+
+    X = np.random.default_rng(0).normal(size=(200, 4))
+    head, path = BladesOneClass(random_state=0).fit(X), tmp_path / "head.blades"
+    save(head, path)
+    content, arrays = read_container(path)
+    content.pop("format")
+    del content["object"]["parts"]["calibration_sources_"]
+    write_container(path, content, arrays)
+    old = load(path)
+    np.testing.assert_array_equal(old.predict(X), head.predict(X))
+    np.testing.assert_array_equal(old.p_values(X), head.p_values(X))

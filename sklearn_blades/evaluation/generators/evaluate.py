@@ -2,8 +2,9 @@
 
 import os
 import warnings
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -112,7 +113,7 @@ def evaluate_by_generator(
     """
     if isinstance(paths, str | os.PathLike):
         raise TypeError(f"{paths}: one photograph; a report takes a list of them.")
-    n = np.shape(paths)[0] if hasattr(paths, "shape") else len(list(paths))
+    n = np.shape(paths)[0] if hasattr(paths, "shape") else len(cast(Sequence[Any], paths))
     labels = Labels.of(  # before the work
         n,
         y,
