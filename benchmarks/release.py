@@ -1,4 +1,6 @@
-"""The yardstick: one step of the published algorithm as METHOD 5 and 7 describe the release's.
+"""The yardstick: one step of the published algorithm, as the release takes it.
+
+The page docs/method.md describes it in its sections 5 and 7.
 
 Written from the equations and that description, not from its code: five forwards and three
 backwards of both towers, prompts at their full context length, float32, a second copy of the

@@ -18,7 +18,7 @@ def test_release_step_makes_the_same_update_as_ours(tiny, monkeypatch):
     embedding, tasks, inner, outer = tiny
     step = ReleaseStep(embedding, tasks, PRIMARY, lr=LR, weight_lr=3e-4)
     net = prepared(embedding, tasks, outer, weighting="bilevel-free")
-    # Ours is divided by the rate before Adam sees it (METHOD 5).
+    # Ours is divided by the rate before Adam sees it (docs/method.md, section 5).
     theirs, ours = step(inner, outer), LR * hypergradient_of(net, inner)
     # As vectors: entries differ in size by 400, and the smallest is the rounding of the others.
     assert (theirs - ours).norm() < 0.02 * ours.norm()

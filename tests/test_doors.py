@@ -79,3 +79,11 @@ def test_promised_names_are_there(name, promised):
     assert set(promised) <= set(dir(package))
     for public in promised:
         assert callable(getattr(package, public))
+
+
+@pytest.mark.parametrize(
+    "init", sorted(PACKAGE.rglob("__init__.py")), ids=lambda path: dotted(path.parent)
+)
+def test_dir_shows_public_names_only(init):
+    package = importlib.import_module(dotted(init.parent))
+    assert dir(package) == sorted(package.__all__)

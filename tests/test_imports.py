@@ -45,3 +45,9 @@ def test_towers_do_import_open_clip():
         "from sklearn_blades.towers.openclip import model_config\nmodel_config('blades-tiny')"
     )
     assert {"open_clip", "torchvision", "torch._dynamo"} <= there
+
+
+def test_the_encoder_is_named_without_torch():
+    there = brought("from sklearn_blades import BladesEncoder", after="import sklearn.base")
+    assert "sklearn_blades.estimators.encoder" in there
+    assert not there & {"torch", "skorch", "open_clip"}

@@ -83,7 +83,7 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
 
     References
     ----------
-    METHOD 6 (arXiv 2507.22824).
+    docs/method.md, section 6 (arXiv 2507.22824).
 
     Examples
     --------

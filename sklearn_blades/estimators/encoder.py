@@ -29,7 +29,8 @@ class BladesEncoder(
     """Learn features of photographic faces from camera metadata and face manipulations.
 
     ``fit`` pretrains two towers on photographs alone, weighing the pretext tasks by how much each
-    helps to tell an untouched face from a manipulated one (METHOD 5). ``transform`` embeds faces.
+    helps to tell an untouched face from a manipulated one (docs/method.md, section 5).
+    ``transform`` embeds faces.
 
     Parameters
     ----------

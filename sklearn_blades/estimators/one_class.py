@@ -111,8 +111,8 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
 
     References
     ----------
-    METHOD 6 (arXiv 2507.22824) for the mixture; Vovk, Gammerman and Shafer, *Algorithmic Learning
-    in a Random World*, 2005, for the threshold.
+    docs/method.md, section 6 (arXiv 2507.22824) for the mixture; Vovk, Gammerman and Shafer,
+    *Algorithmic Learning in a Random World*, 2005, for the threshold.
 
     Examples
     --------

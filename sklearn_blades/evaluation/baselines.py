@@ -72,7 +72,7 @@ class RadialPowerSpectrum(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
     References
     ----------
-    METHOD 9. Durall, Keuper and Keuper, "Watch your up-convolution: CNN based generative deep
+    Durall, Keuper and Keuper, "Watch your up-convolution: CNN based generative deep
     neural networks are failing to reproduce spectral distributions", CVPR 2020, for the idea;
     the window, the floor and the scaling are ours.
 

@@ -1,4 +1,4 @@
-"""How much to listen to each task: the outer problem of METHOD 5.
+"""How much to listen to each task: the outer problem of docs/method.md, section 5.
 
     min_lambda  L_out(theta*(lambda))   s.t.   theta*(lambda) = argmin sum_k lambda_k L_k(theta)
 

@@ -1,10 +1,10 @@
 """The objectives of the pretext tasks: pure functions, one mean each, all in [0, 1].
 
-Every loss is built from the fidelity between two Bernoulli distributions (METHOD 3),
-``1 - sqrt(p g) - sqrt((1 - p)(1 - g))``. Square roots of probabilities are taken as
-``exp(log p / 2)``: exact, and with a finite gradient where ``p`` is 0 or 1, where ``sqrt`` has
-none. Unknown rows weigh nothing; with no known row at all the loss is 0 and still has a graph.
-Shapes do not depend on the data, so nothing waits for an accelerator.
+Every loss is built from the fidelity between two Bernoulli distributions (docs/method.md, section
+3), ``1 - sqrt(p g) - sqrt((1 - p)(1 - g))``. Square roots of probabilities are taken as ``exp(log p
+/ 2)``: exact, and with a finite gradient where ``p`` is 0 or 1, where ``sqrt`` has none. Unknown
+rows weigh nothing; with no known row at all the loss is 0 and still has a graph. Shapes do not
+depend on the data, so nothing waits for an accelerator.
 """
 
 import torch
@@ -45,7 +45,7 @@ def ranking_fidelity(scores: Tensor, values: Tensor, *, scale: float = 2.0) -> T
     values : Tensor of shape (n,)
         The numbers themselves, in any unit: only their order counts. NaN = unknown.
     scale : float, default=2.0
-        Steepness (METHOD 3). Thurstone's unit-variance form is ``2 ** -0.5``.
+        Steepness (docs/method.md, section 3). Thurstone's unit-variance form is ``2 ** -0.5``.
 
     Returns
     -------
@@ -97,7 +97,8 @@ def fidelity(logits: Tensor, target: Tensor) -> Tensor:
 def focal_fidelity(logits: Tensor, target: Tensor, *, gamma: float = 2.0) -> Tensor:
     """Fidelity that attends to what is still wrong: ``(1 - q_y)^gamma (1 - sqrt(q_y))``.
 
-    For long-tailed classes, such as makes of camera (METHOD 3). ``gamma=0`` is `fidelity`.
+    For long-tailed classes, such as makes of camera (docs/method.md, section 3). ``gamma=0`` is
+    `fidelity`.
 
     Parameters
     ----------

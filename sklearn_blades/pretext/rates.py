@@ -54,7 +54,8 @@ def rate_factor(step: int, n_steps: int, *, warmup: float) -> float:
 def weight_rate(n_updates: int) -> float:
     """Rate of Adam on the task weights: the paper's 3e-4 x 54,000 updates of travel in any run.
 
-    At most 5e-2, which a few hundred updates need (METHOD 5), and never under the paper's.
+    At most 5e-2, which a few hundred updates need (docs/method.md, section 5), and never under the
+    paper's.
 
     Examples
     --------

@@ -95,7 +95,10 @@ class OrdinalTag:
         return ranking_fidelity(self.reading(logits)["level"], target, scale=self.scale)
 
     def reading(self, logits):
-        """Return the expected level 1 q_low + 2 q_medium + 3 q_high of METHOD 3, in [1, 3]."""
+        """Return the expected level 1 q_low + 2 q_medium + 3 q_high, in [1, 3].
+
+        See docs/method.md, section 3.
+        """
         levels = torch.arange(1, 4, device=logits.device, dtype=logits.dtype)
         return {"level": logits.softmax(-1) @ levels}
 

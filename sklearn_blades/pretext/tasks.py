@@ -201,9 +201,9 @@ def default_tasks(preset="default"):
     Parameters
     ----------
     preset : {"default", "zou25"}
-        ``"default"``: nine EXIF tags and the two face tasks (METHOD 2). The aperture is read from
-        ``FNumber``, which cameras write more often than its APEX twin ``ApertureValue``.
-        ``"zou25"``: the predecessor's four ordinal tags and coarse manipulation.
+        ``"default"``: nine EXIF tags and the two face tasks (docs/method.md, section 2). The
+        aperture is read from ``FNumber``, which cameras write more often than its APEX twin
+        ``ApertureValue``. ``"zou25"``: the predecessor's four ordinal tags and coarse manipulation.
 
     Examples
     --------

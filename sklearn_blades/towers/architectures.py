@@ -43,7 +43,8 @@ class Preprocessing(NamedTuple):
     mean, std : tuple of 3 float
         Of the RGB channels in [0, 1].
     antialias : bool
-        False only for the authors' checkpoints, which were trained without (METHOD 7).
+        False only for the authors' checkpoints, which were trained without (docs/method.md, section
+        7).
     """
 
     image_size: int

@@ -23,7 +23,7 @@ _TEXT = "towers.text."
 
 
 class JointEmbedding(nn.Module):
-    """Image tower f and text tower g of METHOD 2; logits are ``s <f(x), g(t_p)>``.
+    """Image tower f and text tower g of docs/method.md, section 2; logits are ``s <f(x), g(t_p)>``.
 
     Parameters
     ----------

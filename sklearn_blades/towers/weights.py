@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 from ..storage.archive import damaged, read_container
 from ..storage.plain_data import from_tree
 
-# Keys of the authors' release (METHOD 7) and where those weights live in `blades-rn50`.
+# Keys of the authors' release (docs/method.md, section 7) and where those weights live in
+# `blades-rn50`.
 _PREFIX = "model."
 _TRUNK, _IMAGE_HEAD, _TEXT_HEAD = "visual.", "visual.fc.", "text_fc."
 _OUR_TRUNK, _OUR_IMAGE_HEAD, _OUR_TEXT_HEAD = (

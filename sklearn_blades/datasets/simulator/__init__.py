@@ -3,3 +3,7 @@
 from .photographs import make_photos
 
 __all__ = ["make_photos"]
+
+
+def __dir__():
+    return __all__

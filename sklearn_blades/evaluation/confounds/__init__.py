@@ -5,3 +5,7 @@ from .display import ConfoundDisplay
 from .report import ConfoundReport
 
 __all__ = ["ConfoundDisplay", "ConfoundReport", "audit_confounds"]
+
+
+def __dir__():
+    return __all__

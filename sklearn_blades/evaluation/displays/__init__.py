@@ -12,3 +12,7 @@ __all__ = [
     "TaskReadingsDisplay",
     "TaskWeightsDisplay",
 ]
+
+
+def __dir__():
+    return __all__

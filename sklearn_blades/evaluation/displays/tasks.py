@@ -10,7 +10,7 @@ LEVEL = "level"
 
 
 class TaskWeightsDisplay:
-    """Task weights over training; the one thing of METHOD 5 that can be watched.
+    """Task weights over training; the one thing of docs/method.md, section 5 that can be watched.
 
     Weights sum to the number of tasks, so that 1 is an equal share; where the largest is many
     times the smallest their axis is logarithmic. It is made by `from_estimator` or

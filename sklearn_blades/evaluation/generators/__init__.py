@@ -5,3 +5,7 @@ from .evaluate import evaluate_by_generator, report_by_generator
 from .report import GeneratorReport
 
 __all__ = ["GeneratorDisplay", "GeneratorReport", "evaluate_by_generator", "report_by_generator"]
+
+
+def __dir__():
+    return __all__

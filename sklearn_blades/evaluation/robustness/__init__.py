@@ -6,3 +6,7 @@ from .display import RobustnessDisplay
 from .report import RobustnessReport
 
 __all__ = ["RobustnessDisplay", "RobustnessReport", "default_degradations", "robustness_curve"]
+
+
+def __dir__():
+    return __all__

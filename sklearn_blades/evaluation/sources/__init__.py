@@ -4,3 +4,7 @@ from .recalibrate import recalibrate
 from .shift import source_shift
 
 __all__ = ["recalibrate", "source_shift"]
+
+
+def __dir__():
+    return __all__

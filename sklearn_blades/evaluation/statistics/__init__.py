@@ -4,3 +4,7 @@ from ...heads.conformal import benjamini_hochberg
 from .intervals import Estimate
 
 __all__ = ["Estimate", "benjamini_hochberg"]
+
+
+def __dir__():
+    return __all__

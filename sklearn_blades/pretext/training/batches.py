@@ -19,8 +19,8 @@ class PhotoBatches:
     exif_fraction : float
         Largest share of a batch whose EXIF labels count, where photographs with EXIF are the
         minority: at half, the face tasks stalled and the EXIF of those few was learned by heart
-        (METHOD 4). The others in that batch teach the face tasks alone. It does not bind where
-        most photographs have EXIF.
+        (docs/method.md, section 4). The others in that batch teach the face tasks alone. It does
+        not bind where most photographs have EXIF.
     seed : int
 
     Attributes

@@ -18,7 +18,9 @@ from .views import view_loader
 
 
 class BilevelNet(NeuralNet):
-    """Pretrain a `JointEmbedding` on several tasks while learning their weights (METHOD 5).
+    """Pretrain a `JointEmbedding` on several tasks while learning their weights.
+
+    The equations are in docs/method.md, section 5.
 
     ``module_`` is the embedding and ``criterion_`` the `TaskWeights`; ``fit`` takes a
     `ViewDataset`. A skorch callback that sets ``stop_`` ends the training after its epoch.
@@ -214,7 +216,8 @@ class BilevelNet(NeuralNet):
                 inner_step=(losses, {name: p.grad for name, p in named.items()}),
             )
         self.weight_optimizer_.zero_grad()
-        # The common factor lr would only push Adam's input towards its epsilon (METHOD 5).
+        # The common factor lr would only push Adam's input towards its epsilon (docs/method.md,
+        # section 5).
         self.criterion_.values.backward(result.weights / lr)
         self.weight_optimizer_.step()
         return result.outer_loss

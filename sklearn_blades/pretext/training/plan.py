@@ -16,10 +16,10 @@ class ViewPlan:
     ----------
     paired : bool, default=True
         Each photograph gives an untouched view and a manipulated one, into the same batch
-        (METHOD 4). Otherwise it gives one view, untouched half of the time.
+        (docs/method.md, section 4). Otherwise it gives one view, untouched half of the time.
     resampled : bool, default=True
-        All views, the untouched ones too, pass through one interpolation (METHOD 7). False only
-        to see what happens when manipulations betray themselves by it.
+        All views, the untouched ones too, pass through one interpolation (docs/method.md, section
+        7). False only to see what happens when manipulations betray themselves by it.
     augment : bool, default=False
         Send the views through random compression, blur or scaling, those of a pair alike.
     """
@@ -39,7 +39,7 @@ class BatchPlan:
 
 @dataclass(frozen=True)
 class WeightingPlan:
-    """How the task weights are found (METHOD 5).
+    """How the task weights are found (docs/method.md, section 5).
 
     Parameters
     ----------
