@@ -6,7 +6,9 @@ line does, costs what scikit-learn costs.
 
 import copy
 import os
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
+from typing import Any
 
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -18,6 +20,7 @@ from ..ground.sklearn_private import (
     _fit_context,
     _VisualBlock,
 )
+from ..ground.types import Column, FloatArray, Locator, Photographs, RandomState, StrPath
 from ..photos.crops import Crops, CropSettings
 from ..photos.records import photo_list, read_photos
 from ..storage.cache import CACHE_SIZE, cache_for
@@ -32,18 +35,35 @@ class BladesEncoder(
     helps to tell an untouched face from a manipulated one (docs/method.md, section 5).
     ``transform`` embeds faces.
 
+    Most people touch six parameters first: ``face_locator`` (where faces are), ``pretrained`` and
+    ``architecture`` (where the towers come from), ``max_epochs`` (how long to learn), ``memory``
+    (keep what was computed) and ``random_state``. Below they stand by subject: photographs
+    (``face_locator`` to ``on_error``), tasks (``tasks`` to ``augment``), towers (``architecture``
+    to ``precision``), training (``max_epochs`` to ``random_state``), computing (the rest).
+
     Parameters
     ----------
-    architecture : str, default="blades-tiny"
-        ``"blades-tiny"`` (96 px, 128 features, trains on a laptop), ``"blades-rn50"`` (the
-        paper's: 224 px, 768 features) or any architecture of open_clip.
-    pretrained : str, default=None
-        Weights to start from: a tag of open_clip for the architecture, or a local file (also the
-        authors' checkpoints, with ``"blades-rn50"``). Nothing is downloaded unless named here.
-        A file of `sklearn_blades.persistence.save` brings its image tower, preprocessing and,
-        with ``training=True``, text tower; as a parameter it survives `clone`. With
-        ``max_epochs=0`` faces are embedded as its encoder did, if they are found and cut alike:
-        ``face_locator``, ``face_margin`` and ``harmonise`` are this encoder's own.
+    face_locator : str, dict or callable, default="haar"
+        ``"haar"`` or ``"yunet"`` (both need the extra ``faces``), ``"whole"`` for face crops,
+        ``"yunet:/path.onnx"``, a ``{path: Face or box}`` table, or a callable from a PIL image to
+        faces.
+    face_margin : float, default=1.3
+        Side of the crop over the face box.
+    min_face_size : float, default=None
+        Pixels of the face's larger side in its file, below which a photograph is refused. By
+        default an eighth of ``image_size``, 16 at least; 0 takes any.
+    harmonise : int, default=None
+        JPEG quality, 1 to 100, at which every face is compressed once more when it has been
+        scaled, in ``fit`` and ``transform`` alike, so that how files were compressed before says
+        less (`sklearn_blades.evaluation.audit_confounds` tells what it says). Coarse earlier
+        compression still shows, and some of what generators leave behind goes too: measure with
+        and without. None: off.
+    photographic_label : float, default=None
+        The value of ``y`` that marks photographs. None is 1; where labels are 0 and 1 and nothing
+        says which is which, a warning says so, once a process.
+    on_error : {"raise", "nan"}, default="raise"
+        For photographs that cannot be used: raise, or leave them out of ``fit`` with a warning
+        and give NaN rows in ``transform``.
     tasks : {"default", "zou25"} or list of PretextTask, default="default"
         ``"default"``: nine EXIF tags and two face tasks. ``"zou25"``: the predecessor as
         published, four ordinal tags and coarse manipulation *with weights fixed at 1*, whatever
@@ -60,6 +80,10 @@ class BladesEncoder(
         Share of the photographs (of the groups, if given) held out for the weights.
     outer_interval : int, default=1
         Learn the weights at every so many steps.
+    exif_fraction : float, default=0.25
+        Largest share of a batch whose EXIF labels count, where photographs with EXIF are the
+        minority; the others in that batch teach the face tasks alone. Every photograph comes once
+        an epoch.
     paired_views : bool, default=True
         Put an untouched and a manipulated view of each photograph into the same batch.
     resampled_views : bool, default=True
@@ -69,31 +93,24 @@ class BladesEncoder(
         Send the views of training through random recompression, blur or scaling, both of a pair
         alike, so that what is learned survives them
         (`sklearn_blades.evaluation.robustness_curve` tells how far).
-    exif_fraction : float, default=0.25
-        Largest share of a batch whose EXIF labels count, where photographs with EXIF are the
-        minority; the others in that batch teach the face tasks alone. Every photograph comes once
-        an epoch.
-    face_locator : str, dict or callable, default="haar"
-        ``"haar"`` or ``"yunet"`` (both need the extra ``faces``), ``"whole"`` for face crops,
-        ``"yunet:/path.onnx"``, a ``{path: Face or box}`` table, or a callable from a PIL image to
-        faces.
-    face_margin : float, default=1.3
-        Side of the crop over the face box.
-    min_face_size : float, default=None
-        Pixels of the face's larger side in its file, below which a photograph is refused. By
-        default an eighth of ``image_size``, 16 at least; 0 takes any.
+    architecture : str, default="blades-tiny"
+        ``"blades-tiny"`` (96 px, 128 features, trains on a laptop), ``"blades-rn50"`` (the
+        paper's: 224 px, 768 features) or any architecture of open_clip.
+    pretrained : str, default=None
+        Weights to start from: a tag of open_clip for the architecture, or a local file (also the
+        authors' checkpoints, with ``"blades-rn50"``). Nothing is downloaded unless named here.
+        A file of `sklearn_blades.persistence.save` brings its image tower, preprocessing and,
+        with ``training=True``, text tower; as a parameter it survives `clone`. With
+        ``max_epochs=0`` faces are embedded as its encoder did, if they are found and cut alike:
+        ``face_locator``, ``face_margin`` and ``harmonise`` are this encoder's own.
     image_size : int, default=None
         Side of the image tower's input in pixels; by default that of the encoder in
         ``pretrained``, else the architecture's own.
-    harmonise : int, default=None
-        JPEG quality, 1 to 100, at which every face is compressed once more when it has been
-        scaled, in ``fit`` and ``transform`` alike, so that how files were compressed before says
-        less (`sklearn_blades.evaluation.audit_confounds` tells what it says). Coarse earlier
-        compression still shows, and some of what generators leave behind goes too: measure with
-        and without. None: off.
-    photographic_label : float, default=None
-        The value of ``y`` that marks photographs. None is 1; where labels are 0 and 1 and nothing
-        says which is which, a warning says so, once a process.
+    freeze_text : bool, default=False
+        Keep the text tower as it is.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the towers; ``"auto"`` is float32. It is part of the model: a mixture fitted on
+        features of one precision does not hold for the other, so what `fit` used stays.
     max_epochs : int, default=20
         0 takes the weights as they are: frozen CLIP features, say, or a random-init baseline.
     batch_size : int, default=48
@@ -101,11 +118,11 @@ class BladesEncoder(
     lr, weight_lr : "auto" or float, default="auto"
         Rates of the towers and of the task weights; see `sklearn_blades.pretext.rates`.
     weight_decay : float, default=1e-3
-    freeze_text : bool, default=False
-        Keep the text tower as it is.
-    precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the towers; ``"auto"`` is float32. It is part of the model: a mixture fitted on
-        features of one precision does not hold for the other, so what `fit` used stays.
+    checkpoint_dir : str, default=None
+        Folder for checkpoints, after each epoch and every ten minutes. An interrupted ``fit``
+        with the same photographs and parameters goes on from there, also without a
+        ``random_state``; one that was finished is returned at once. Each run has a folder in it.
+    random_state : int, RandomState or None, default=None
     memory : str, default=None
         Folder in which to keep crops and features, so that each photograph is embedded once
         among all processes and sessions that name it. At most 10 GiB stay there: what was used
@@ -118,20 +135,12 @@ class BladesEncoder(
         from a temporary file of up to 10 GiB, which has no name and is gone with the process;
         what has room in neither is decoded again. Where the system's temporary folder is kept in
         memory or is small, set ``TMPDIR`` to one on a disk, or name ``memory``.
-    checkpoint_dir : str, default=None
-        Folder for checkpoints, after each epoch and every ten minutes. An interrupted ``fit``
-        with the same photographs and parameters goes on from there, also without a
-        ``random_state``; one that was finished is returned at once. Each run has a folder in it.
-    on_error : {"raise", "nan"}, default="raise"
-        For photographs that cannot be used: raise, or leave them out of ``fit`` with a warning
-        and give NaN rows in ``transform``.
     n_jobs : int, default=None
         Threads for decoding and worker processes for training views. Results do not depend on it.
         Workers that are not forked (Windows, macOS, Python 3.14) cut each face once more for
         themselves, unless ``memory`` names a folder.
     device : str, default="auto"
         ``"cpu"``, ``"cuda"`` ...; resolved when used.
-    random_state : int, RandomState or None, default=None
     verbose : int, default=0
 
     Attributes
@@ -142,7 +151,8 @@ class BladesEncoder(
         The tasks that these photographs could teach, with their vocabularies.
     task_weights_ : dict of str to float
     history_ : list of dict
-        Per epoch: ``losses`` and ``weights`` by task, ``outer_loss``, ``train_loss``, ``lr``.
+        Per epoch: ``losses`` by task, means over the known rows (pairs) and NaN where there were
+        none; ``weights`` by task, ``outer_loss``, ``train_loss``, ``lr``.
     n_iter_ : int
         Epochs run.
     lr_, weight_lr_ : float or None
@@ -152,6 +162,14 @@ class BladesEncoder(
     digest_ : str
         Fingerprint of image tower and preprocessing; features are cached under it.
     preprocessing_ : Preprocessing
+
+    See Also
+    --------
+    make_detector : Joins a fitted encoder and a head.
+    BladesOneClass : Head fitted on photographs alone, with a false-alarm rate that you choose.
+    BladesBinary : Head fitted on photographs and AI-generated faces.
+    sklearn_blades.evaluation.TaskWeightsDisplay : Draws ``history_``.
+    sklearn_blades.photos.read_photos : EXIF tables and known face boxes, as rows of ``X``.
 
     Examples
     --------
@@ -200,41 +218,41 @@ class BladesEncoder(
 
     def __init__(
         self,
-        architecture="blades-tiny",
+        architecture: str = "blades-tiny",
         *,
-        pretrained=None,
-        tasks="default",
-        primary_task="manipulated",
-        task_weighting="bilevel",
-        primary_share="auto",
-        outer_fraction=0.1,
-        outer_interval=1,
-        paired_views=True,
-        resampled_views=True,
-        augment=False,
-        exif_fraction=0.25,
-        face_locator="haar",
-        face_margin=1.3,
-        min_face_size=None,
-        image_size=None,
-        harmonise=None,
-        photographic_label=None,
-        max_epochs=20,
-        batch_size=48,
-        lr="auto",
-        weight_lr="auto",
-        weight_decay=1e-3,
-        freeze_text=False,
-        precision="auto",
-        memory=None,
-        cache_size=CACHE_SIZE,
-        checkpoint_dir=None,
-        on_error="raise",
-        n_jobs=None,
-        device="auto",
-        random_state=None,
-        verbose=0,
-    ):
+        pretrained: StrPath | None = None,
+        tasks: str | Sequence[Any] = "default",
+        primary_task: str = "manipulated",
+        task_weighting: str | Mapping[str, float] = "bilevel",
+        primary_share: str | float = "auto",
+        outer_fraction: float = 0.1,
+        outer_interval: int = 1,
+        paired_views: bool = True,
+        resampled_views: bool = True,
+        augment: bool = False,
+        exif_fraction: float = 0.25,
+        face_locator: Locator = "haar",
+        face_margin: float = 1.3,
+        min_face_size: float | None = None,
+        image_size: int | None = None,
+        harmonise: int | None = None,
+        photographic_label: float | None = None,
+        max_epochs: int = 20,
+        batch_size: int = 48,
+        lr: str | float = "auto",
+        weight_lr: str | float = "auto",
+        weight_decay: float = 1e-3,
+        freeze_text: bool = False,
+        precision: str = "auto",
+        memory: StrPath | None = None,
+        cache_size: float = CACHE_SIZE,
+        checkpoint_dir: StrPath | None = None,
+        on_error: str = "raise",
+        n_jobs: int | None = None,
+        device: str = "auto",
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.architecture = architecture
         self.pretrained = pretrained
         self.tasks = tasks
@@ -270,7 +288,9 @@ class BladesEncoder(
         self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None, *, groups=None):
+    def fit(
+        self, X: Photographs, y: Column | None = None, *, groups: Column | None = None
+    ) -> "BladesEncoder":
         """Learn from photographs.
 
         Parameters
@@ -322,11 +342,11 @@ class BladesEncoder(
             how = {"seed": seed, "precision": precision, "device": device}
             result = learn(self, embedding, crops, groups, **how, run=run, callbacks=callbacks)
         # All at once: a refit that fails leaves the fit before it whole.
-        vars(self).update(attributes(result, precision))
+        self.__dict__.update(attributes(result, precision))
         finish()
         return self
 
-    def transform(self, X):
+    def transform(self, X: Photographs) -> FloatArray:
         """Embed faces.
 
         Parameters
@@ -353,7 +373,7 @@ class BladesEncoder(
             n_jobs=self.n_jobs,
         )
 
-    def clear_cache(self):
+    def clear_cache(self) -> None:
         """Forget the crops and features of all encoders with the same ``memory``.
 
         Results do not change: photographs are decoded and embedded again when they are needed.
@@ -361,7 +381,7 @@ class BladesEncoder(
         """
         cache_for(self.memory, self.cache_size).clear()
 
-    def read_tasks(self, X):
+    def read_tasks(self, X: Photographs) -> dict[str, dict[str, FloatArray]]:
         """What the encoder itself answers to its tasks; photographs embedded before are not opened.
 
         Parameters
@@ -379,7 +399,7 @@ class BladesEncoder(
         features = self.transform(X)
         return read_tasks(self.embedding_, self.tasks_, features)
 
-    def score_tasks(self, X, *, random_state=0):
+    def score_tasks(self, X: Photographs, *, random_state: int = 0) -> dict[str, dict[str, float]]:
         """How well the pretext tasks are solved on other photographs.
 
         Parameters
