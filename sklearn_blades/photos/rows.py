@@ -4,12 +4,14 @@ import math
 import os
 import reprlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
 from PIL import Image
 
+from ..storage.cache import file_identity
 from .faces import Face
 from .files import Missing, name_of
 
@@ -36,8 +38,19 @@ class PhotoRecord:
         object.__setattr__(self, "path", os.fspath(self.path))
         object.__setattr__(self, "exif", MappingProxyType(dict(self.exif)))
 
-    def __reduce__(self):  # a mapping proxy cannot be pickled
-        return PhotoRecord, (self.path, dict(self.exif), self.face)
+    def __reduce__(self):
+        """Pickle with the file's identity, by which joblib tells one that changed from the old.
+
+        A record that is loaded does not keep it: it names the file, whatever that holds then.
+        """
+        identity = None
+        with suppress(OSError, ValueError):  # where it is opened, that is said
+            identity = file_identity(self.path)
+        # A mapping proxy cannot be pickled.
+        return PhotoRecord, (self.path, dict(self.exif), self.face), identity
+
+    def __setstate__(self, identity):
+        pass
 
 
 def photo_list(paths):

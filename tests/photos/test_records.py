@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
@@ -296,3 +297,14 @@ def test_threads_and_processes_give_the_same_crops(paths):
         delayed(face_crop)(record, image_size=48) for record in read_photos(paths)
     )
     assert all(np.array_equal(a.pixels, b) for a, b in zip(parallel, expected, strict=True))
+
+
+def test_joblib_tells_records_of_a_file_that_changed(tmp_path):
+    path = tmp_path / "a.png"
+    portrait(64, 64).save(path)
+    record = PhotoRecord(path, {"Make": "canon"})
+    before = joblib.hash([record])
+    assert joblib.hash([pickle.loads(pickle.dumps(record))]) == before
+    assert pickle.loads(pickle.dumps(record)) == record
+    portrait(65, 65).save(path)
+    assert joblib.hash([record]) != before
