@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -148,7 +149,7 @@ def _images_below(root):
     return sorted(found)
 
 
-def load_fdf(root, *, exif=None):
+def load_fdf(root: StrPath, *, exif: Any = None) -> list[PhotoRecord]:
     """Read Flickr Diverse Faces, the photographs that the method was published on.
 
     The layout is that of the data set's own ``download.py`` [1]_: ``fdf_metainfo.json`` beside a
@@ -184,11 +185,11 @@ def load_fdf(root, *, exif=None):
     ----------
     .. [1] Hukkelås, Mester, Lindseth, "DeepPrivacy", ISVC 2019, https://github.com/hukkelas/FDF
     """
-    root = _directory(root)
-    metainfo = root / "fdf_metainfo.json"
+    folder = _directory(root)
+    metainfo = folder / "fdf_metainfo.json"
     if not metainfo.is_file():
         raise FileNotFoundError(
-            f"{metainfo}: missing; run FDF's download.py with --target_directory {root}."
+            f"{metainfo}: missing; run FDF's download.py with --target_directory {folder}."
         )
     try:
         entries = json.loads(metainfo.read_text(encoding="utf-8"))
@@ -196,7 +197,7 @@ def load_fdf(root, *, exif=None):
         raise ValueError(f"{metainfo}: not JSON ({error}); download it again.") from error
     facts = {str(index): normalise_exif(row) for index, row in (exif or {}).items()}
     records = []
-    for file in _numbered_images(root):
+    for file in _numbered_images(folder):
         try:
             face = _fdf_face(entries[file.stem], file)
         except (KeyError, IndexError, TypeError, ValueError) as error:

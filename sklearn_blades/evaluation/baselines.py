@@ -2,6 +2,7 @@
 
 import os
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -9,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..errors import PhotoError
 from ..ground.sklearn_private import Interval, StrOptions, _fit_context
+from ..ground.types import FloatArray, Locator, Photographs, StrPath
 from ..photos.crops import Crops, CropSettings
 from ..photos.records import photo_list
 from ..storage.cache import cache_for
@@ -98,13 +100,13 @@ class RadialPowerSpectrum(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     def __init__(
         self,
         *,
-        face_locator="haar",
-        face_margin=1.3,
-        image_size=128,
-        on_error="raise",
-        memory=None,
-        n_jobs=None,
-    ):
+        face_locator: Locator = "haar",
+        face_margin: float = 1.3,
+        image_size: int = 128,
+        on_error: str = "raise",
+        memory: StrPath | None = None,
+        n_jobs: int | None = None,
+    ) -> None:
         self.face_locator = face_locator
         self.face_margin = face_margin
         self.image_size = image_size
@@ -113,7 +115,7 @@ class RadialPowerSpectrum(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         self.n_jobs = n_jobs
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X=None, y=None):
+    def fit(self, X: Photographs | None = None, y: Any = None) -> "RadialPowerSpectrum":
         """Check the parameters; there is nothing to learn, and no photograph is opened.
 
         Returns
@@ -123,7 +125,7 @@ class RadialPowerSpectrum(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
         self.n_features_out_ = self._n_features_out = self.image_size // 2
         return self
 
-    def transform(self, X):
+    def transform(self, X: Photographs) -> FloatArray:
         """Measure faces.
 
         Parameters

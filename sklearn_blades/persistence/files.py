@@ -19,6 +19,7 @@ import platform
 import types
 import warnings
 from functools import partial
+from typing import Any
 
 import numpy as np
 import sklearn
@@ -29,6 +30,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import sklearn_blades
 
+from ..ground.types import StrPath
 from ..storage.archive import damaged, read_container, write_container
 from ..storage.plain_data import from_tree, spell, to_tree
 from ..towers.embedding import JointEmbedding, from_saved
@@ -43,7 +45,7 @@ _OF_THE_MACHINE = {"memory", "cache_size", "checkpoint_dir", "n_jobs"}
 _GENERATORS = (np.random.RandomState, np.random.Generator)
 
 
-def save(detector, path, *, training=False):
+def save(detector: Any, path: StrPath, *, training: bool = False) -> None:
     """Save a fitted detector, or a part of one, into one file without pickle.
 
     Parameters
@@ -89,7 +91,7 @@ def save(detector, path, *, training=False):
     write_container(path, content, arrays)
 
 
-def load(path):
+def load(path: StrPath) -> Any:
     """Load what `save` saved.
 
     Parameters

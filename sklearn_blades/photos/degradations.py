@@ -2,13 +2,14 @@
 
 import io
 from functools import partial
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 
-def default_degradations():
+def default_degradations() -> dict[str, list[tuple[Any, Any]]]:
     """The degradations of `robustness_curve`, mild to severe.
 
     Returns

@@ -4,6 +4,7 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class Face:
         object.__setattr__(self, "mouth", mouth)
 
     @classmethod
-    def from_box(cls, box, *, eyes=_EYES, mouth=_MOUTH):
+    def from_box(cls, box: Any, *, eyes: Any = _EYES, mouth: Any = _MOUTH) -> "Face":
         """A face with eyes and mouth at given fractions of its box.
 
         By default they lie where they lie in the boxes of frontal detectors.
@@ -81,7 +82,7 @@ class Face:
         left, top, right, bottom = self.box
         return (right - left) * (bottom - top)
 
-    def moved(self, box):
+    def moved(self, box: Any) -> "Face":
         """The same face in fractions of ``box``, a part of the image it is in now."""
         left, top, right, bottom = box
 

@@ -1,6 +1,7 @@
 """From an opened file to upright RGB pixels, and from those to a small square."""
 
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -21,7 +22,7 @@ _UPRIGHT = {
 _MID_GRAY = (128, 128, 128)
 
 
-def open_photo(source, *, min_size=None):
+def open_photo(source: Any, *, min_size: Any = None) -> Image.Image:
     """Decode a photograph.
 
     Parameters

@@ -5,12 +5,14 @@ import reprlib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from PIL import Image
 
 from ..errors import NoFaceError, PhotoError
+from ..ground.types import Locator, Photographs
 from .exif import CATEGORICAL_TAGS, NUMERIC_TAGS, normalise_exif, read_exif
 from .faces import (
     Face,
@@ -53,7 +55,14 @@ class FaceCrop:
     stretched: float = 1.0
 
 
-def read_photos(paths, *, exif=None, faces=None, n_jobs=None, on_error="raise"):
+def read_photos(
+    paths: Photographs,
+    *,
+    exif: Any = None,
+    faces: Any = None,
+    n_jobs: int | None = None,
+    on_error: str = "raise",
+) -> list[PhotoRecord]:
     """Read what is known of photographs: headers and EXIF, no pixels.
 
     Parameters
@@ -102,15 +111,15 @@ def read_photos(paths, *, exif=None, faces=None, n_jobs=None, on_error="raise"):
 
 
 def face_crop(
-    photo,
+    photo: Any,
     *,
-    face_locator="haar",
-    face_margin=1.3,
-    image_size=224,
-    antialias=True,
-    harmonise=None,
-    min_face_size=None,
-):
+    face_locator: Locator = "haar",
+    face_margin: float = 1.3,
+    image_size: int = 224,
+    antialias: bool = True,
+    harmonise: int | None = None,
+    min_face_size: float | None = None,
+) -> FaceCrop:
     """Cut the face out of a photograph and scale it.
 
     Parameters

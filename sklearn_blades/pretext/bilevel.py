@@ -11,10 +11,11 @@ for all k at once is one directional derivative, along v, of the *vector* of tas
 """
 
 import warnings
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
@@ -37,7 +38,16 @@ class Hypergradient(NamedTuple):
     outer_loss: torch.Tensor
 
 
-def hypergradient(inner, outer, params, weights, *, lr, method="auto", inner_step=None):
+def hypergradient(
+    inner: Callable[[dict[str, Tensor]], Tensor],
+    outer: Callable[[dict[str, Tensor]], Tensor],
+    params: dict[str, Tensor],
+    weights: Any,
+    *,
+    lr: float,
+    method: str = "auto",
+    inner_step: tuple[Tensor, dict[str, Tensor]] | None = None,
+) -> Hypergradient:
     """Differentiate the outer loss after one virtual SGD step with respect to the task weights.
 
     Nothing is modified: ``inner`` and ``outer`` are called with new dictionaries of tensors and

@@ -2,9 +2,12 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..photos.exif import CATEGORICAL_TAGS, NUMERIC_TAGS
 from .losses import focal_fidelity, ranking_fidelity
@@ -72,29 +75,29 @@ class OrdinalTag:
             for level in ("low", "medium", "high")
         )
 
-    def learn(self, exifs):
+    def learn(self, exifs: Sequence[Mapping[str, Any]]) -> "OrdinalTag | None":
         values = [exif[self.tag] for exif in exifs if self.tag in exif]
         return self if _enough(values, exifs) and len(set(values)) > 1 else None
 
-    def target(self, view):
+    def target(self, view: Any) -> Any:
         return view.exif.get(self.tag, float("nan"))
 
-    def count(self, target):
+    def count(self, target: Tensor) -> Tensor:
         """The pairs of known values, over which a ranking is judged."""
         known = (~target.isnan()).sum()
         return known * (known - 1) // 2
 
-    def chance(self, target):
+    def chance(self, target: Tensor) -> float:
         """The loss of saying "no difference" of all pairs: ties are right, the others 0.293."""
         _, ties = target[~target.isnan()].unique(return_counts=True)
         n_tied = (ties * (ties - 1) // 2).sum().item()
         n_pairs = max(1, self.count(target).item())
         return (1 - 0.5**0.5) * (1 - n_tied / n_pairs)
 
-    def loss(self, logits, target):
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         return ranking_fidelity(self.reading(logits)["level"], target, scale=self.scale)
 
-    def reading(self, logits):
+    def reading(self, logits: Tensor) -> dict[str, Tensor]:
         """Return the expected level 1 q_low + 2 q_medium + 3 q_high, in [1, 3].
 
         See docs/method.md, section 3.
@@ -148,7 +151,7 @@ class CategoricalTag:
     def prompts(self):
         return tuple(_PHRASES[self.tag].format(value) for value in self.classes)
 
-    def learn(self, exifs):
+    def learn(self, exifs: Sequence[Mapping[str, Any]]) -> "CategoricalTag | None":
         values = [exif[self.tag] for exif in exifs if self.tag in exif]
         counts = Counter(values)
         if not _enough(values, exifs) or len(counts) < 2:
@@ -160,7 +163,7 @@ class CategoricalTag:
             ranked = [*ranked[: self.max_classes - 1], OTHER]
         return replace(self, classes=tuple(ranked))
 
-    def target(self, view):
+    def target(self, view: Any) -> Any:
         value = view.exif.get(self.tag)
         if value is None:
             return -1
@@ -168,10 +171,10 @@ class CategoricalTag:
             value = OTHER
         return self.classes.index(value) if value in self.classes else -1
 
-    def loss(self, logits, target):
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         return focal_fidelity(logits, target, gamma=self.gamma)
 
-    def reading(self, logits):
+    def reading(self, logits: Tensor) -> dict[str, Tensor]:
         """Return the probability of each class."""
         return dict(zip(self.classes, logits.softmax(-1).unbind(-1), strict=True))
 

@@ -2,11 +2,12 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
+from torch import Tensor
 
 from ..photos.manipulations import REGIONS, Manipulation
 from .losses import fidelity, multilabel_fidelity
@@ -43,10 +44,10 @@ class PretextTask(Protocol):
     name: str
     prompts: tuple
 
-    def target(self, view):
+    def target(self, view: Any) -> Any:
         """Return the truth about a `View`: a number, or a tuple of them; NaN or -1 = unknown."""
 
-    def loss(self, logits, target):
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Loss in [0, 1], a scalar, from logits (n, len(prompts)) and the stacked targets."""
 
 
@@ -58,13 +59,13 @@ class Manipulated:
     reads = "manipulation"
     prompts = ("a photo of a photographic face", "a photo of a manipulated face")
 
-    def target(self, view):
+    def target(self, view: Any) -> Any:
         return int(bool(view.manipulation.regions))
 
-    def loss(self, logits, target):
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         return fidelity(logits, target)
 
-    def reading(self, logits):
+    def reading(self, logits: Tensor) -> dict[str, Tensor]:
         """Return the probabilities of an untouched face and of a manipulated one."""
         return dict(zip(("untouched", "manipulated"), logits.softmax(-1).unbind(-1), strict=True))
 
@@ -81,13 +82,13 @@ class ManipulatedRegions:
     def prompts(self):
         return tuple(f"a photo of a face with a manipulated {r} region" for r in self.regions)
 
-    def target(self, view):
+    def target(self, view: Any) -> Any:
         return tuple(float(region in view.manipulation.regions) for region in self.regions)
 
-    def loss(self, logits, target):
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         return multilabel_fidelity(logits, target)
 
-    def reading(self, logits):
+    def reading(self, logits: Tensor) -> dict[str, Tensor]:
         """Return each region's probability of being manipulated; they are not exclusive."""
         return dict(zip(self.regions, logits.sigmoid().unbind(-1), strict=True))
 
@@ -109,7 +110,7 @@ class TaskSet:
         The columns of each task.
     """
 
-    def __init__(self, tasks):
+    def __init__(self, tasks: Iterable[Any]) -> None:
         self.tasks = tuple(tasks)
         for task in self.tasks:
             if not isinstance(task, PretextTask):
@@ -140,7 +141,7 @@ class TaskSet:
     def __repr__(self):
         return f"TaskSet({list(self.tasks)!r})"
 
-    def learn(self, exifs):
+    def learn(self, exifs: Sequence[Mapping[str, Any]]) -> "TaskSet":
         """Return the tasks that these photographs can teach, with their vocabularies.
 
         Parameters
@@ -167,15 +168,15 @@ class TaskSet:
             warnings.warn(f"Training goes on without {reasons}.", stacklevel=2)
         return TaskSet(task for task in learned if task is not None)
 
-    def targets(self, view):
+    def targets(self, view: Any) -> dict[str, Any]:
         """Every task's truth about a view, as a dict of name to number or tuple."""
         return {task.name: task.target(view) for task in self.tasks}
 
-    def counts(self, targets):
+    def counts(self, targets: Mapping[str, Tensor]) -> Tensor:
         """Over how many terms each loss is a mean; 0 = nothing was known. Tensor of shape (K,)."""
         return torch.stack([count_known(task, targets[task.name]) for task in self])
 
-    def losses(self, logits, targets):
+    def losses(self, logits: Tensor, targets: Mapping[str, Tensor]) -> Tensor:
         """Every task's loss, as a tensor of shape (K,).
 
         Parameters
@@ -195,7 +196,7 @@ def count_known(task, target):
     return (~target.isnan() if target.is_floating_point() else target >= 0).sum()
 
 
-def default_tasks(preset="default"):
+def default_tasks(preset: str = "default") -> list[Any]:
     """Return the tasks of a published detector.
 
     Parameters

@@ -3,11 +3,13 @@
 import math
 import numbers
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational
 
+from ...ground.types import RandomState, StrPath
 from .bodies import SOURCES
 from .camera import develop, photograph, sensor
 from .scene import sample_scene
@@ -17,7 +19,14 @@ LABEL = "sklearn_blades simulated photograph"
 _EXIF_IFD = 0x8769
 
 
-def make_photos(n, folder, *, source="first", generated=None, random_state=None):
+def make_photos(
+    n: int,
+    folder: StrPath,
+    *,
+    source: Any = "first",
+    generated: str | None = None,
+    random_state: RandomState = None,
+) -> list[str]:
     """Write simulated photographs of faces, or stand-ins for generated ones, as JPEG files.
 
     **Everything is made up**: faces, cameras and generators. The pictures are for tests,

@@ -1,5 +1,7 @@
 """A picture of `audit_confounds`: what each cue tells of the label, and all together."""
 
+from typing import Any
+
 import numpy as np
 
 from ..displays.drawing import COLOURS, GREY, new_axes
@@ -20,10 +22,10 @@ class ConfoundDisplay:
     ax_, figure_ : matplotlib Axes and Figure
     """
 
-    def __init__(self, report):
+    def __init__(self, report: Any) -> None:
         self.report = report
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> "ConfoundDisplay":
         """Draw, the most telling cue on top and all together at the bottom.
 
         Parameters

@@ -1,6 +1,7 @@
 """What `audit_confounds` found: figures, words, pairs, a table and a picture."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -41,7 +42,9 @@ class ConfoundReport(Table):
     seed: int = field(repr=False)
 
     @classmethod
-    def of(cls, values, photographs, groups, seed):
+    def of(
+        cls, values: dict[str, Any], photographs: Any, groups: Any, seed: int
+    ) -> "ConfoundReport":
         """The report on cues that have been read; see the attributes."""
         check_classes(photographs, groups, True)
         cues, together = measure_cues(values, photographs, groups, seed)
@@ -54,7 +57,7 @@ class ConfoundReport(Table):
         """What the figures mean for a detector, in words."""
         return verdict(ranked(self.cues), self.together.auc)
 
-    def matched(self, *, caliper=0.1):
+    def matched(self, *, caliper: float = 0.1) -> Any:
         """Pairs of a photograph and a generated face that the cues cannot tell apart.
 
         Parameters
@@ -73,7 +76,7 @@ class ConfoundReport(Table):
             self.values, self.photographs, self.groups, caliper=caliper, seed=self.seed
         )
 
-    def audit_pairs(self, pairs):
+    def audit_pairs(self, pairs: Any) -> "ConfoundReport":
         """The audit again, on pairs alone; both of a pair are on one side of every split.
 
         Parameters
@@ -121,7 +124,7 @@ class ConfoundReport(Table):
         )
         return f"{head}\n\n{self.to_markdown()}\n\n{self.verdict}"
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Any:
         """Draw the areas with their intervals; returns the `ConfoundDisplay`."""
         from .display import ConfoundDisplay
 

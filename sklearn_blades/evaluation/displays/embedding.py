@@ -1,9 +1,12 @@
 """What an encoder holds to be alike: its features as a map."""
 
+from typing import Any
+
 from sklearn.decomposition import PCA
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import column_or_1d
 
+from ...ground.types import Features, Photographs, RandomState
 from .drawing import COLOURS, MARKERS, new_axes
 
 
@@ -37,15 +40,23 @@ class EmbeddingDisplay:
     (30, 2)
     """
 
-    def __init__(self, *, points, labels, axis_names=("", "")):
+    def __init__(self, *, points: Any, labels: Any, axis_names: Any = ("", "")) -> None:
         self.points = points
         self.labels = labels
         self.axis_names = axis_names
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, labels, *, method="tsne", perplexity=30.0, random_state=0, ax=None
-    ):
+        cls,
+        estimator: Any,
+        X: Photographs,
+        labels: Any,
+        *,
+        method: str = "tsne",
+        perplexity: Any = 30.0,
+        random_state: RandomState = 0,
+        ax: Any = None,
+    ) -> "EmbeddingDisplay":
         """Embed photographs with a fitted encoder, and draw.
 
         Parameters
@@ -74,8 +85,15 @@ class EmbeddingDisplay:
 
     @classmethod
     def from_features(
-        cls, features, labels, *, method="tsne", perplexity=30.0, random_state=0, ax=None
-    ):
+        cls,
+        features: Features,
+        labels: Any,
+        *,
+        method: str = "tsne",
+        perplexity: Any = 30.0,
+        random_state: RandomState = 0,
+        ax: Any = None,
+    ) -> "EmbeddingDisplay":
         """Draw features that are known.
 
         Parameters
@@ -108,7 +126,7 @@ class EmbeddingDisplay:
         points, names = _MAPS[method](features, perplexity, random_state)
         return cls(points=points, labels=labels, axis_names=names).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> "EmbeddingDisplay":
         """Draw.
 
         Parameters

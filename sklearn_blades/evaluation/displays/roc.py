@@ -1,8 +1,11 @@
 """How many generated faces a detector finds for how many false alarms, by generator."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.metrics import auc, roc_curve
 
+from ...ground.types import Column, Photographs
 from ..judge import judge
 from .drawing import GREY, MARKERS, THRESHOLD, new_axes, style
 from .parts import scores_by_generator, share_flagged
@@ -39,14 +42,25 @@ class RocByGeneratorDisplay:
     {'stylegan': 0.5, 'ldm': 1.0}
     """
 
-    def __init__(self, *, fpr, tpr, roc_auc, operating_points=None):
+    def __init__(
+        self, *, fpr: Any, tpr: Any, roc_auc: dict[str, float], operating_points: Any = None
+    ) -> None:
         self.fpr = fpr
         self.tpr = tpr
         self.roc_auc = roc_auc
         self.operating_points = operating_points
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, generator=None, photographic_label=1, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Photographs,
+        y: Any,
+        *,
+        generator: Any = None,
+        photographic_label: Any = 1,
+        ax: Any = None,
+    ) -> "RocByGeneratorDisplay":
         """Score faces with a fitted detector, and draw.
 
         Parameters
@@ -76,8 +90,15 @@ class RocByGeneratorDisplay:
 
     @classmethod
     def from_predictions(
-        cls, scores, y, *, generator=None, photographic_label=1, threshold=None, ax=None
-    ):
+        cls,
+        scores: Column,
+        y: Any,
+        *,
+        generator: Any = None,
+        photographic_label: Any = 1,
+        threshold: float | None = None,
+        ax: Any = None,
+    ) -> "RocByGeneratorDisplay":
         """Draw scores that are known.
 
         Parameters
@@ -116,7 +137,7 @@ class RocByGeneratorDisplay:
         )
         return display.plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> "RocByGeneratorDisplay":
         """Draw.
 
         Parameters

@@ -1,7 +1,10 @@
 """What a detector scores photographs and generated faces, and where it draws the line."""
 
+from typing import Any
+
 import numpy as np
 
+from ...ground.types import Column, Photographs
 from ..judge import judge
 from ..labels import PHOTOGRAPHS
 from .drawing import DIRECTION, GREY, THRESHOLD, new_axes
@@ -52,7 +55,15 @@ class ScoreDisplay:
     2% false alarms
     """
 
-    def __init__(self, *, photographs, generated, threshold=None, target_fpr=None, unit="score"):
+    def __init__(
+        self,
+        *,
+        photographs: Any,
+        generated: dict[str, Any],
+        threshold: float | None = None,
+        target_fpr: float | None = None,
+        unit: str = "score",
+    ) -> None:
         self.photographs = photographs
         self.generated = generated
         self.threshold = threshold
@@ -62,16 +73,16 @@ class ScoreDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: Photographs,
+        y: Any,
         *,
-        generator=None,
-        photographic_label=1,
-        bins=40,
-        limits=None,
-        ax=None,
-    ):
+        generator: Any = None,
+        photographic_label: Any = 1,
+        bins: int = 40,
+        limits: Any = None,
+        ax: Any = None,
+    ) -> "ScoreDisplay":
         """Score faces with a fitted detector, and draw.
 
         Parameters
@@ -111,18 +122,18 @@ class ScoreDisplay:
     @classmethod
     def from_predictions(
         cls,
-        scores,
-        y,
+        scores: Column,
+        y: Any,
         *,
-        generator=None,
-        photographic_label=1,
-        threshold=None,
-        target_fpr=None,
-        unit="score",
-        bins=40,
-        limits=None,
-        ax=None,
-    ):
+        generator: Any = None,
+        photographic_label: Any = 1,
+        threshold: float | None = None,
+        target_fpr: float | None = None,
+        unit: str = "score",
+        bins: int = 40,
+        limits: Any = None,
+        ax: Any = None,
+    ) -> "ScoreDisplay":
         """Draw scores that are known.
 
         Parameters
@@ -161,7 +172,7 @@ class ScoreDisplay:
         )
         return display.plot(ax, bins=bins, limits=limits)
 
-    def plot(self, ax=None, *, bins=40, limits=None):
+    def plot(self, ax: Any = None, *, bins: int = 40, limits: Any = None) -> "ScoreDisplay":
         """Draw.
 
         Parameters

@@ -1,5 +1,8 @@
 """How an encoder weighs its tasks, and how it answers them about a photograph."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 from .drawing import COLOURS, GREY, label_line_ends, new_axes, style
@@ -38,11 +41,11 @@ class TaskWeightsDisplay:
     [1.0, 1.3]
     """
 
-    def __init__(self, *, weights):
+    def __init__(self, *, weights: Any) -> None:
         self.weights = weights
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None) -> "TaskWeightsDisplay":
         """Draw the weights that a fitted encoder had.
 
         Parameters
@@ -59,7 +62,9 @@ class TaskWeightsDisplay:
         return cls.from_history(_with(estimator, "history_").history_, ax=ax)
 
     @classmethod
-    def from_history(cls, history, *, ax=None):
+    def from_history(
+        cls, history: Sequence[Mapping[str, Any]], *, ax: Any = None
+    ) -> "TaskWeightsDisplay":
         """Draw the weights in an encoder's ``history_``.
 
         Parameters
@@ -83,7 +88,7 @@ class TaskWeightsDisplay:
         names = history[0]["weights"]
         return cls(weights={n: [row["weights"][n] for row in history] for n in names}).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> "TaskWeightsDisplay":
         """Draw.
 
         Parameters
@@ -158,12 +163,14 @@ class TaskReadingsDisplay:
     ['FNumber', 'Make: nikon', 'Make: canon']
     """
 
-    def __init__(self, *, readings, max_answers=3):
+    def __init__(self, *, readings: Any, max_answers: int = 3) -> None:
         self.readings = readings
         self.max_answers = max_answers
 
     @classmethod
-    def from_estimator(cls, estimator, photo, *, max_answers=3, ax=None):
+    def from_estimator(
+        cls, estimator: Any, photo: Any, *, max_answers: int = 3, ax: Any = None
+    ) -> "TaskReadingsDisplay":
         """Ask a fitted encoder about a photograph, and draw.
 
         Parameters
@@ -184,7 +191,9 @@ class TaskReadingsDisplay:
         return cls.from_readings(readings, max_answers=max_answers, ax=ax)
 
     @classmethod
-    def from_readings(cls, readings, *, row=0, max_answers=3, ax=None):
+    def from_readings(
+        cls, readings: Any, *, row: int = 0, max_answers: int = 3, ax: Any = None
+    ) -> "TaskReadingsDisplay":
         """Draw one row of what `BladesEncoder.read_tasks` returned.
 
         Parameters
@@ -215,7 +224,7 @@ class TaskReadingsDisplay:
             raise ValueError(f"The readings of row {row} are NaN: its photograph was unusable.")
         return cls(readings=one, max_answers=max_answers).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> "TaskReadingsDisplay":
         """Draw.
 
         Parameters

@@ -1,5 +1,8 @@
 """A picture of `evaluate_by_generator`: one figure of every generator, with its interval."""
 
+from typing import Any
+
+from ...ground.types import Column, Photographs
 from ..displays.drawing import COLOURS, new_axes
 from .evaluate import evaluate_by_generator, report_by_generator
 from .figures import FIGURES
@@ -22,11 +25,21 @@ class GeneratorDisplay:
     ax_, figure_ : matplotlib Axes and Figure
     """
 
-    def __init__(self, report):
+    def __init__(self, report: Any) -> None:
         self.report = report
 
     @classmethod
-    def from_estimator(cls, detector, paths, y, generator, *, name="auc", ax=None, **options):
+    def from_estimator(
+        cls,
+        detector: Any,
+        paths: Photographs,
+        y: Any,
+        generator: Any,
+        *,
+        name: str = "auc",
+        ax: Any = None,
+        **options: Any,
+    ) -> "GeneratorDisplay":
         """Judge a fitted detector, and draw.
 
         Parameters
@@ -44,7 +57,17 @@ class GeneratorDisplay:
         return cls(report).plot(ax, name=name)
 
     @classmethod
-    def from_predictions(cls, scores, flagged, y, generator, *, name="auc", ax=None, **options):
+    def from_predictions(
+        cls,
+        scores: Column,
+        flagged: Column,
+        y: Any,
+        generator: Any,
+        *,
+        name: str = "auc",
+        ax: Any = None,
+        **options: Any,
+    ) -> "GeneratorDisplay":
         """Draw what scores and verdicts give.
 
         Parameters
@@ -62,7 +85,7 @@ class GeneratorDisplay:
         report = report_by_generator(scores, flagged, y, generator, **options)
         return cls(report).plot(ax, name=name)
 
-    def plot(self, ax=None, *, name="auc"):
+    def plot(self, ax: Any = None, *, name: str = "auc") -> "GeneratorDisplay":
         """Draw, generators from top to bottom and the average last.
 
         Parameters

@@ -1,9 +1,10 @@
 """What `evaluate_by_generator` found: a table to read, to keep and to draw."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import nan
+from typing import Any
 
 from ..labels import AVERAGE
 from ..statistics.intervals import Estimate
@@ -98,18 +99,18 @@ class GeneratorReport(Table):
     def _note(self):
         return LEGEND
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Lists, dicts, words and numbers only, None for NaN; `from_dict` reads it."""
         rows, average = [_lists(row) for row in self.rows], _lists(self.average)
         return plain({"rows": rows, AVERAGE: average})
 
     @classmethod
-    def from_dict(cls, table):
+    def from_dict(cls, table: Mapping[str, Any]) -> "GeneratorReport":
         """The report that gave this `to_dict`."""
         return cls(tuple(_row(entry) for entry in table["rows"]), _row(table[AVERAGE]))
 
     @classmethod
-    def from_json(cls, text: str):
+    def from_json(cls, text: str) -> "GeneratorReport":
         """The report that gave this `to_json`."""
         return cls.from_dict(json.loads(text))
 
@@ -134,7 +135,7 @@ class GeneratorReport(Table):
         figures = FIGURES if columns is None else [check_figure(name) for name in columns]
         return super().to_markdown((*sizes, *figures), intervals=intervals, legend=legend)
 
-    def plot(self, ax=None, *, name="auc"):
+    def plot(self, ax: Any = None, *, name: str = "auc") -> Any:
         """Draw one figure of all generators; returns the `GeneratorDisplay`."""
         from .display import GeneratorDisplay
 

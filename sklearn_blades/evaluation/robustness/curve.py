@@ -1,10 +1,13 @@
 """What is left of a detector after pictures were saved again, scaled, blurred or cropped."""
 
+from typing import Any
+
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils import check_random_state
 
 from ...errors import PhotoError
+from ...ground.types import Photographs, RandomState
 from ...photos.degradations import default_degradations
 from ...photos.records import open_photo, photo_list
 from ..judge import judge, promise_of
@@ -14,17 +17,17 @@ from .report import CLEAN, Measured, RobustnessReport
 
 
 def robustness_curve(
-    detector,
-    paths,
-    y,
+    detector: Any,
+    paths: Photographs,
+    y: Any,
     *,
-    degradations="default",
-    photographic_label=1,
-    groups=None,
-    batch_size=128,
-    random_state=0,
-    n_jobs=None,
-):
+    degradations: Any = "default",
+    photographic_label: Any = 1,
+    groups: Any = None,
+    batch_size: int = 128,
+    random_state: RandomState = 0,
+    n_jobs: int | None = None,
+) -> RobustnessReport:
     """Measure a detector on pictures that are degraded, all alike, photographs and fakes.
 
     Parameters

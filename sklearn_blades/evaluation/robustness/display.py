@@ -1,5 +1,7 @@
 """A picture of `robustness_curve`: a measure against the severity of each degradation."""
 
+from typing import Any
+
 import numpy as np
 
 from ..displays.drawing import GREY, THRESHOLD, new_axes, style
@@ -20,10 +22,10 @@ class RobustnessDisplay:
         One per degradation, in the report's order.
     """
 
-    def __init__(self, report):
+    def __init__(self, report: Any) -> None:
         self.report = report
 
-    def plot(self, measure="auc", *, ax=None):
+    def plot(self, measure: str = "auc", *, ax: Any = None) -> "RobustnessDisplay":
         """Draw; severities stand in the order in which they were given, mild ones first.
 
         Parameters

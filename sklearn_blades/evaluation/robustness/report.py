@@ -1,6 +1,7 @@
 """The report of `robustness_curve`: rows, tables and a picture."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..statistics.intervals import Estimate
 from ..table import Table
@@ -95,7 +96,7 @@ class RobustnessReport(Table):
             f"faces, both degraded alike{promise}\n\n{self.to_markdown()}"
         )
 
-    def plot(self, measure="auc", *, ax=None):
+    def plot(self, measure: str = "auc", *, ax: Any = None) -> Any:
         """Draw a measure against severity.
 
         Parameters
