@@ -119,6 +119,21 @@ def test_the_exceptions_are_still_needed():
         assert other in set(imported_files(PACKAGE / name)), f"{name} no longer imports {other}"
 
 
+def test_the_long_ones_are_still_long():
+    for name in LONG_FILES:
+        assert (PACKAGE / name).read_text(encoding="utf-8").count("\n") > LONGEST_FILE
+    for exception in LONG_FUNCTIONS:
+        name, place = exception.split(":")
+        found = dict(functions(ast.parse((PACKAGE / name).read_text(encoding="utf-8"))))
+        assert lines_of_code(found[place]) > LONGEST_FUNCTION
+
+
+def test_folders_of_many_files_say_what_they_own():
+    for folder in {path.parent for path in files()}:
+        if len(list(folder.glob("*.py"))) > 6:  # five and __init__
+            assert (folder / "README.md").is_file(), f"{folder.relative_to(PACKAGE)}: no README.md"
+
+
 def test_the_root_holds_folders_and_three_files():
     there = {path.name for path in PACKAGE.iterdir() if path.is_file()}
     assert there == {"__init__.py", "__init__.pyi", "py.typed", "errors.py"}
