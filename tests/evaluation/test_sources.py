@@ -297,3 +297,15 @@ def test_on_photographs_and_through_a_file(photos, tmp_path):
     people = np.repeat(np.arange(6), 2)
     shift = source_shift(renewed, photos[:12], photos[20:], groups=people, other_groups=people)
     assert shift.other.n_groups == 6
+
+
+def test_sources_are_passed_on_to_the_head():
+    rng = np.random.default_rng(0)
+    head = BladesOneClass(random_state=0).fit(rng.normal(size=(400, 4)))
+    X = np.r_[rng.normal(size=(60, 4)), 2 * rng.normal(size=(60, 4))]
+    names = np.repeat(["here", "there"], 60)
+    renewed = recalibrate(head, X, sources=names)
+    assert set(renewed.calibration_sources_) == {"here", "there"}
+    # What is foreign to one source alone is not flagged.
+    alone = [recalibrate(head, X[names == name]).offset_ for name in ("here", "there")]
+    assert renewed.offset_ == min(alone)

@@ -13,7 +13,11 @@ Detector = TypeVar("Detector")
 
 
 def recalibrate(
-    detector: Detector, photographs: Photographs | Features, *, groups: Column | None = None
+    detector: Detector,
+    photographs: Photographs | Features,
+    *,
+    groups: Column | None = None,
+    sources: Column | None = None,
 ) -> Detector:
     """A detector with the same encoder and density, whose promise is for these photographs.
 
@@ -26,6 +30,9 @@ def recalibrate(
         encoder nor the head was trained on. At 5 % it takes 19 of them, at 1 % 99.
     groups : array-like, default=None
         Person of every photograph: one of each person is used, and the promise is for new persons.
+    sources : array-like, default=None
+        Source of every photograph: only what is foreign to every one of them is flagged, and the
+        promise holds for any mixture of them. Each takes as many as one alone would.
 
     Returns
     -------
@@ -56,20 +63,20 @@ def recalibrate(
     ['64%', '7%']
     """
     promising_head(detector)
-    return _renewed(detector, photographs, groups)
+    return _renewed(detector, photographs, {"groups": groups, "sources": sources})
 
 
-def _renewed(detector, photographs, groups):
+def _renewed(detector, photographs, columns):
     if isinstance(detector, FrozenEstimator):
-        return FrozenEstimator(_renewed(detector.estimator, photographs, groups))
+        return FrozenEstimator(_renewed(detector.estimator, photographs, columns))
     if isinstance(detector, Pipeline):
         features = detector[:-1].transform(photographs) if len(detector) > 1 else photographs
         name, head = detector.steps[-1]
         renewed = copy(detector)
-        renewed.steps = [*detector.steps[:-1], (name, _renewed(head, features, groups))]
+        renewed.steps = [*detector.steps[:-1], (name, _renewed(head, features, columns))]
         return renewed
     renewed = copy(detector)
     if hasattr(detector, "best_estimator_"):
-        renewed.best_estimator_ = _renewed(detector.best_estimator_, photographs, groups)
+        renewed.best_estimator_ = _renewed(detector.best_estimator_, photographs, columns)
         return renewed
-    return renewed.recalibrate(photographs, groups=groups)
+    return renewed.recalibrate(photographs, **columns)
