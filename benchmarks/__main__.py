@@ -10,7 +10,7 @@ from importlib import import_module
 
 from ._measure import save, table
 
-SPEED = ("step", "estimates", "inference", "photographs", "scale", "mixture")
+SPEED = ("imports", "step", "estimates", "inference", "photographs", "scale", "mixture")
 
 
 def main():

@@ -74,6 +74,11 @@ def load_generator_folders(root: StrPath, *, photographs: Iterable[str] = PHOTOG
     UserWarning
         If none of the images is a photograph: their folder's name may just be unknown.
 
+    See Also
+    --------
+    load_fdf : The paper's photographs.
+    sklearn_blades.evaluation.evaluate_by_generator : Judges a detector on them.
+
     References
     ----------
     .. [1] Wang et al., CVPR 2020, https://github.com/PeterWang512/CNNDetection

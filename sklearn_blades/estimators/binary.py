@@ -81,6 +81,12 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
         Epochs run.
     n_features_in_ : int
 
+    See Also
+    --------
+    BladesOneClass : Head for photographs alone, with a promised false-alarm rate.
+    BladesEncoder : Makes the features.
+    sklearn_blades.evaluation.evaluate_by_generator : Judges it on each generator's faces.
+
     References
     ----------
     docs/method.md, section 6 (arXiv 2507.22824).

@@ -60,6 +60,11 @@ def make_detector(encoder: Any, head: Any) -> Pipeline:
     TypeError
         If an argument is a class, or the two are swapped, or one lacks its method.
 
+    See Also
+    --------
+    BladesEncoder, BladesOneClass, BladesBinary : What is joined.
+    sklearn_blades.persistence.save : Keeps a detector in one file.
+
     Examples
     --------
     >>> import numpy as np

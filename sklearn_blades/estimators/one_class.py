@@ -99,6 +99,14 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
         The labels in the ``y`` of `fit`, None without one.
     n_features_in_ : int
 
+    See Also
+    --------
+    BladesBinary : Head for photographs and AI-generated faces.
+    BladesEncoder : Makes the features.
+    sklearn_blades.evaluation.source_shift : Does the promise hold on another source?
+    sklearn_blades.evaluation.benjamini_hochberg : Flags in a folder by ``p_values``.
+    sklearn_blades.evaluation.ScoreDisplay : Draws scores and threshold.
+
     Notes
     -----
     With ``y``, only rows equal to ``photographic_label`` are used, so that a cross-validation

@@ -71,6 +71,11 @@ def save(detector: Any, path: StrPath, *, training: bool = False) -> None:
     NotFittedError
         If the detector is not fitted.
 
+    See Also
+    --------
+    load : Reads it.
+    sklearn_blades.make_detector : What is saved, usually.
+
     Examples
     --------
     >>> import tempfile
@@ -115,6 +120,10 @@ def load(path: StrPath) -> Any:
     -----
     InconsistentVersionWarning
         If another version of scikit-learn saved it.
+
+    See Also
+    --------
+    save : Writes it.
     """
     content, arrays = read_container(path)
     try:

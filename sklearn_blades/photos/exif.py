@@ -121,6 +121,11 @@ def read_exif(path: StrPath | bytes) -> dict[str, Any]:
     PhotoError
         Where the file cannot be opened as an image, or is a raw file. Corrupt EXIF raises nothing.
 
+    See Also
+    --------
+    normalise_exif : The same of a table's row.
+    read_photos : Records of many files.
+
     Notes
     -----
     Cameras spell one stop in many ways: f/2.8 is 2.8, 2.83, or 2.828 from APEX. Times and f-numbers

@@ -88,6 +88,12 @@ def read_photos(
     ------
     PhotoError
         For the first unreadable file, with ``on_error="raise"``.
+
+    See Also
+    --------
+    read_exif : The EXIF of one file.
+    face_crop : The pixels that every model sees.
+    sklearn_blades.datasets.load_generator_folders : One folder a generator.
     """
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error={on_error!r}; use 'raise' or 'skip'.")

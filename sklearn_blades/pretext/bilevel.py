@@ -79,6 +79,10 @@ def hypergradient(
     -------
     Hypergradient
 
+    See Also
+    --------
+    sklearn_blades.BladesEncoder : Learns task weights with it.
+
     Examples
     --------
     Two tasks pull one parameter apart; the outer loss sides with the first:

@@ -66,6 +66,11 @@ def audit_confounds(
     TypeError
         For pictures that are no files.
 
+    See Also
+    --------
+    evaluate_by_generator : Judges a detector on the same files.
+    ConfoundDisplay : Draws the report.
+
     Notes
     -----
     The interval (DeLong's, clustered by group) is of the files judged, the fitted trees taken as

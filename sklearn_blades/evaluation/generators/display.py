@@ -4,8 +4,9 @@ from typing import Any
 
 from ...ground.types import Column, Photographs
 from ..displays.drawing import COLOURS, new_axes
-from .evaluate import evaluate_by_generator, report_by_generator
+from ..judge import judge
 from .figures import FIGURES
+from .measure import report_by_generator
 from .report import check_figure
 
 
@@ -53,8 +54,9 @@ class GeneratorDisplay:
         -------
         GeneratorDisplay
         """
-        report = evaluate_by_generator(detector, paths, y, generator, **options)
-        return cls(report).plot(ax, name=name)
+        judged = judge(detector, paths, options.get("photographic_label", 1))
+        scores, flags = judged.scores, judged.flags
+        return cls.from_predictions(scores, flags, y, generator, name=name, ax=ax, **options)
 
     @classmethod
     def from_predictions(

@@ -63,6 +63,12 @@ def robustness_curve(
     ValueError
         If a class is absent, a label or group is missing, or a degradation is not as above.
 
+    See Also
+    --------
+    evaluate_by_generator : Figures by generator, undegraded.
+    RobustnessDisplay : Draws the report.
+    default_degradations : What is done to the pictures.
+
     Notes
     -----
     Pictures are decoded whole, upright, degraded, and passed on as pixels: what a `PhotoRecord`

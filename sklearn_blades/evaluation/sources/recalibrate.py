@@ -51,6 +51,11 @@ def recalibrate(
     SmallSampleWarning
         If the photographs are too few for ``target_fpr``.
 
+    See Also
+    --------
+    source_shift : Does the promise hold as it is?
+    sklearn_blades.BladesOneClass.recalibrate : The same, of a head, in place.
+
     Examples
     --------
     >>> import numpy as np

@@ -180,6 +180,10 @@ def source_shift(
     TypeError
         If the detector does not end in a `BladesOneClass`: others promise no rate.
 
+    See Also
+    --------
+    recalibrate : Renews the promise for the other source.
+
     Examples
     --------
     >>> import numpy as np
