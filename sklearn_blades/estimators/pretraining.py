@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 
 from ..ground.groups import group_codes
 from ..ground.rows import photograph_rows
-from ..photos.doubts import MANY, crop_doubts, equal_rows
+from ..photos.doubts import MANY, crop_doubts, equal_rows, full_pictures
 from ..photos.records import photo_list, read_photos
 from ..pretext.tasks import TaskSet, default_tasks
 from ..pretext.training.plan import (
@@ -133,9 +133,10 @@ def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, ca
             "training=True."
         )
     rows = crops.usable(on_error=encoder.on_error, n_jobs=encoder.n_jobs)
-    for doubt in [*crop_doubts([*crops.measured.values()]), *_repeated(crops.photos)]:
-        warnings.warn(doubt, UserWarning, stacklevel=4)  # the line that called fit
+    measured = [*crops.measured.values()]
     crops = crops.part(rows)
+    for doubt in _doubts(crops, measured):
+        warnings.warn(doubt, UserWarning, stacklevel=4)  # the line that called fit
     exifs = [record.exif for record in read_photos(crops.photos, n_jobs=encoder.n_jobs)]
     photographs = Photographs(crops, exifs, groups[rows])
     where = RuntimePlan(
@@ -174,15 +175,18 @@ def _plan(encoder, tasks, weighting, seed, where):
     )
 
 
-def _repeated(photos):
-    """A sentence, where many rows show what a row before them shows."""
-    equal = equal_rows(photos)
-    if equal <= MANY * len(photos):
-        return []
-    return [
-        f"{equal} of {len(photos)} photographs are copies of others: they teach nothing new, and "
-        "count as evidence that they are not. Leave copies out."
-    ]
+def _doubts(crops, measured):
+    """What is doubtful about many of the photographs of a fit, in sentences."""
+    doubts = crop_doubts(measured)
+    if crops.settings.face_locator == "whole":
+        doubts += full_pictures(crops, crops.settings.face_margin)
+    equal = equal_rows(crops.photos)
+    if equal > MANY * len(crops):
+        doubts.append(
+            f"{equal} of {len(crops)} photographs are copies of others: they teach nothing new, "
+            "and count as evidence that they are not. Leave copies out."
+        )
+    return doubts
 
 
 def _workers(encoder):

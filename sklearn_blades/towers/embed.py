@@ -11,6 +11,7 @@ from joblib import effective_n_jobs, parallel_config
 
 from ..errors import PhotoError
 from ..ground.device import autocast
+from ..photos.doubts import SAMPLE, full_pictures
 from ..storage.cache import ArrayCache, key_of
 
 BATCH = 256
@@ -44,12 +45,18 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
     -------
     ndarray of float32, shape (n_photos, n_features)
         Rows of unit length; NaN rows where a photograph cannot be used and ``on_error="nan"``.
+
+    Warns
+    -----
+    UserWarning
+        For rows of NaN, and for full pictures that ``face_locator="whole"`` takes for face crops.
     """
     features = np.full((len(crops), embedding.n_features), np.nan, dtype=np.float32)
     named, unnamed, failed = _rows_by_key(crops, digest, precision)
     _raise_first(failed, on_error)
     rows = named | unnamed
     batch = batch_size(crops.settings.image_size, device)
+    seen = []  # the first crops that are not known from the cache
 
     def make(started):
         pixels = {}
@@ -60,6 +67,8 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
                 _raise_first(failed, on_error)
             else:
                 pixels[key] = crop.pixels
+                if len(seen) < SAMPLE:
+                    seen.append(crop)
         if not pixels:
             return {}
         made = _embedded(embedding, np.stack([*pixels.values()]), device, precision)
@@ -77,6 +86,9 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
         found |= ArrayCache(max_bytes=0, max_disk_bytes=0).fill(list(unnamed), make, **plan)
     for key, feature in found.items():
         features[rows[key]] = feature
+    if crops.settings.face_locator == "whole":
+        for doubt in full_pictures(seen, crops.settings.face_margin):
+            warnings.warn(doubt, UserWarning, stacklevel=3)
     if failed:
         warnings.warn(
             f"{len(failed)} of {len(crops)} photographs cannot be used; their rows are NaN. "

