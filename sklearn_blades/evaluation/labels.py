@@ -1,11 +1,14 @@
 """The columns that come with a table of judged faces, checked once and against each other."""
 
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import column_or_1d
 
+from ..errors import SmallSampleWarning
 from ..ground.types import BoolArray, Column, IntArray
 
 AVERAGE = "average"
@@ -14,6 +17,8 @@ PHOTOGRAPHS = "photographs"
 """The photographs' row in a display."""
 GENERATED = "generated"
 """The AI-generated faces where no generator is named."""
+FEWEST = 20
+"""Rows, or groups, of a side: figures of fewer say little, whatever interval is made of them."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,28 @@ class Labels:
         sets = np.zeros(n, dtype=int)
         sets[~photographic] = [place[name] for name in names[~photographic]]
         return cls(photographic, known, sets, numbered_groups(groups, n))
+
+    def warn_if_few(self, *, stacklevel: int) -> None:
+        """Warn of sides of fewer than `FEWEST` rows, or groups where these are known."""
+        grouped = self.groups is not None and self.groups.max() + 1 < len(self.groups)
+        sizes = {}
+        for number, name in enumerate([PHOTOGRAPHS, *self.generators]):
+            rows = self.sets == number
+            units = np.flatnonzero(rows) if self.groups is None else self.groups[rows]
+            sizes[name] = len(np.unique(units))
+        warn_if_few(sizes, grouped, stacklevel=stacklevel + 1)
+
+
+def warn_if_few(sizes: Mapping[str, int], grouped: bool, *, stacklevel: int) -> None:
+    """Warn of sides of fewer than `FEWEST` rows or groups, by name and size."""
+    few = [f"{name} ({n})" for name, n in sizes.items() if n < FEWEST]
+    if few:
+        warnings.warn(
+            f"Fewer than {FEWEST} {'groups' if grouped else 'rows'} of {', '.join(few)}: the "
+            "figures say little, and resampled intervals are too narrow. Judge on more.",
+            SmallSampleWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def numbered_groups(groups: Column | None, n: int, name: str = "groups") -> IntArray | None:

@@ -86,16 +86,22 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
         found |= ArrayCache(max_bytes=0, max_disk_bytes=0).fill(list(unnamed), make, **plan)
     for key, feature in found.items():
         features[rows[key]] = feature
-    if crops.settings.face_locator == "whole":
-        for doubt in full_pictures(seen, crops.settings.face_margin):
-            warnings.warn(doubt, UserWarning, stacklevel=3)
-    if failed:
-        warnings.warn(
-            f"{len(failed)} of {len(crops)} photographs cannot be used; their rows are NaN. "
-            f"First: {failed[min(failed)]}",
-            stacklevel=3,
-        )
+    for doubt in _doubts(crops, seen, failed):
+        warnings.warn(doubt, UserWarning, stacklevel=3)  # the line that called transform
     return features
+
+
+def _doubts(crops, seen, failed):
+    """What is to be said of the photographs, in sentences."""
+    doubts = []
+    if crops.settings.face_locator == "whole":
+        doubts += full_pictures(seen, crops.settings.face_margin)
+    if failed:
+        doubts.append(
+            f"{len(failed)} of {len(crops)} photographs cannot be used; their rows are NaN. "
+            f"First: {failed[min(failed)]}"
+        )
+    return doubts
 
 
 def batch_size(image_size, device):

@@ -9,7 +9,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from sklearn_blades.datasets import make_photos
-from sklearn_blades.errors import PhotoError
+from sklearn_blades.errors import PhotoError, SmallSampleWarning
 from sklearn_blades.evaluation import audit_confounds
 from sklearn_blades.evaluation.confounds.cues import (
     CATEGORICAL,
@@ -230,7 +230,10 @@ def test_the_label_the_seed_and_records(confounded, y, report):
 
 
 def test_a_group_is_on_one_side_and_counts_once(confounded, y, report):
-    grouped = audit_confounds(confounded, y, groups=np.arange(2 * N) // 10, random_state=0)
+    groups = np.arange(2 * N) // 10
+    with pytest.warns(SmallSampleWarning, match=r"20 groups of photographs \(6\)") as caught:
+        grouped = audit_confounds(confounded, y, groups=groups, random_state=0)
+    assert caught[0].filename == __file__
     assert grouped.n_groups == 12
     assert grouped.together.auc.value > 0.9
 

@@ -8,7 +8,7 @@ from PIL import Image
 from sklearn.base import BaseEstimator, OutlierMixin
 
 from sklearn_blades.datasets import make_photos
-from sklearn_blades.errors import NoFaceError, PhotoError
+from sklearn_blades.errors import NoFaceError, PhotoError, SmallSampleWarning
 from sklearn_blades.evaluation import default_degradations, robustness_curve
 from sklearn_blades.evaluation.robustness.display import RobustnessDisplay
 from sklearn_blades.photos.degradations import blurred, cropped, noisy, recompressed, scaled
@@ -198,7 +198,9 @@ def test_with_a_whole_detector(paths):
     ).fit(paths[:20])
     head = BladesBinary(max_epochs=5, random_state=0)
     detector = make_detector(encoder, head).fit(paths, Y)
-    report = robustness_curve(detector, paths, Y, degradations=FEW, groups=np.arange(40) // 2)
+    with pytest.warns(SmallSampleWarning, match=r"20 groups of photographs \(10\), gen") as caught:
+        report = robustness_curve(detector, paths, Y, degradations=FEW, groups=np.arange(40) // 2)
+    assert caught[0].filename == __file__
     assert report.target_fpr is None
     flagged = detector.predict([np.asarray(Image.open(p).convert("RGB")) for p in paths]) == 0
     assert report.rows[0].detected.value == flagged[20:].mean()

@@ -295,7 +295,10 @@ def test_on_photographs_and_through_a_file(photos, tmp_path):
         again["head"].set_params(target_fpr=0.1)
         assert again["head"].offset_ == again["head"].calibration_scores_[0]
     people = np.repeat(np.arange(6), 2)
-    shift = source_shift(renewed, photos[:12], photos[20:], groups=people, other_groups=people)
+    people_are_few = r"20 groups of photographs \(6\), other photographs \(6\)"
+    with pytest.warns(SmallSampleWarning, match=people_are_few) as caught:
+        shift = source_shift(renewed, photos[:12], photos[20:], groups=people, other_groups=people)
+    assert caught[0].filename == __file__
     assert shift.other.n_groups == 6
 
 

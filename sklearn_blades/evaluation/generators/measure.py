@@ -1,13 +1,11 @@
 """Scores and flags that are there already, measured generator by generator."""
 
-import warnings
 from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from ...errors import SmallSampleWarning
 from ...ground.types import Column, RandomState
 from ..labels import AVERAGE, Labels, check_draws, checked_predictions
 from ..statistics.intervals import (
@@ -20,7 +18,6 @@ from ..statistics.intervals import (
 from .figures import FIGURES, figures, redrawn
 from .report import GeneratorReport, GeneratorRow
 
-FEWEST = 20  # rows, or groups, of a side; with fewer, resampled intervals are too narrow
 # Figures that are counted cases out of n: the side whose size n is.
 _COUNTED = {
     "accuracy": "both",
@@ -76,7 +73,7 @@ def measured(scores, flagged, labels, n_bootstrap, random_state):
     draws = redrawn(sets, units, n_bootstrap, np.random.default_rng(seed))
     measure = partial(_measure, scores, flagged, sets, known)
     rows = _rows(measure, draws, labels, scores, flagged)
-    _warn_if_few(sets, units, known, groups is not None)
+    labels.warn_if_few(stacklevel=3)  # the line that asked for the report
     return GeneratorReport(tuple(rows[:-1]), rows[-1])
 
 
@@ -158,19 +155,3 @@ def _average(name, rows, draws):
         # The same photographs in every row; or no draw that differs. The bounds' means hold.
         low, high = np.mean([one[1:] for one in estimates], axis=0).tolist()
     return Estimate(value, low, high)
-
-
-def _warn_if_few(sets, units, known, grouped):
-    few = []
-    for number, name in enumerate(["photographs", *known]):
-        n = len(np.unique(units[sets == number]))
-        if n < FEWEST:
-            few.append(f"{name} ({n})")
-    if few:
-        kind = "groups" if grouped else "rows"
-        warnings.warn(
-            f"Fewer than {FEWEST} {kind} of {', '.join(few)}: resampled intervals are too narrow "
-            "and the figures say little. Judge on more.",
-            SmallSampleWarning,
-            stacklevel=4,  # the line that asked for the report
-        )

@@ -53,8 +53,8 @@ def robustness_curve(
     Returns
     -------
     RobustnessReport
-        Area, false alarms and detection, with 95 % intervals (DeLong's and Wilson's, clustered by
-        group).
+        Area, false alarms and detection, each with its 95 % interval: for the area DeLong's by
+        class with Satterthwaite's t, for rates Wilson's or, by group, Korn and Graubard's.
 
     Raises
     ------
@@ -62,6 +62,11 @@ def robustness_curve(
         For a file that cannot be decoded.
     ValueError
         If a class is absent, a label or group is missing, or a degradation is not as above.
+
+    Warns
+    -----
+    SmallSampleWarning
+        For fewer than 20 rows, or groups, of a class.
 
     See Also
     --------
@@ -81,6 +86,7 @@ def robustness_curve(
     """
     photos = photo_list(paths)
     labels = Labels.of(len(photos), y, photographic_label=photographic_label, groups=groups)
+    labels.warn_if_few(stacklevel=2)
     photographs, groups = labels.photographic, labels.groups
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: one picture at a time is the least.")

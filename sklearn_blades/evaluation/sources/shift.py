@@ -11,7 +11,7 @@ from ...ground.groups import one_of_each
 from ...ground.types import Column, Features, Photographs, RandomState
 from ...heads.conformal import fewest_calibration_scores
 from ..judge import judge, promising_head
-from ..labels import checked_scores, numbered_groups
+from ..labels import checked_scores, numbered_groups, warn_if_few
 from ..statistics.intervals import Estimate, auc_estimate, exact_interval, rate_estimate
 from ..table import Table, percent, plain
 
@@ -180,6 +180,11 @@ def source_shift(
     TypeError
         If the detector does not end in a `BladesOneClass`: others promise no rate.
 
+    Warns
+    -----
+    SmallSampleWarning
+        For fewer than 20 photographs, or persons, of a source.
+
     See Also
     --------
     recalibrate : Renews the promise for the other source.
@@ -204,6 +209,9 @@ def source_shift(
         drawn = slice(None) if given is None else one_of_each(given, rng)
         sources.append((scores, judged.flags, given, drawn))
     (first, _, groups, drawn), (other, _, other_groups, other_drawn) = sources
+    sizes = {"photographs": len(first[drawn]), "other photographs": len(other[other_drawn])}
+    grouped = groups is not None or other_groups is not None
+    warn_if_few(sizes, grouped, stacklevel=2)
     rates = [_false_alarms(flags, given, rows, head) for _, flags, given, rows in sources]
     return SourceShift(
         head.target_fpr,
