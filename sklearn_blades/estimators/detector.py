@@ -5,9 +5,11 @@ from typing import Any
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from ..ground.sklearn_private import _SetOutputMixin
+from ..photos.rows import identified
 
 
 class FrozenEncoder(_SetOutputMixin, FrozenEstimator):
@@ -33,6 +35,20 @@ class FrozenEncoder(_SetOutputMixin, FrozenEstimator):
         return super().__getattr__(name)
 
 
+class DetectorPipeline(Pipeline):
+    """A pipeline from photographs to a verdict, whose ``memory`` tells files that changed.
+
+    scikit-learn's own knows rows by what they hold, and a path holds a name: under an old name it
+    would hand back the encoder that was fitted on what the file was then.
+    """
+
+    def _fit(self, X, *args, **kwargs):
+        # The one door that fit, fit_transform and fit_predict share.
+        if self.memory is not None and get_tags(self.steps[0][1]).input_tags.string:
+            X = identified(X)
+        return super()._fit(X, *args, **kwargs)
+
+
 def make_detector(encoder: Any, head: Any) -> Pipeline:
     """Join an encoder and a head; an encoder that is fitted stays as it is.
 
@@ -50,7 +66,8 @@ def make_detector(encoder: Any, head: Any) -> Pipeline:
     Returns
     -------
     sklearn.pipeline.Pipeline
-        With steps ``"encoder"`` and ``"head"``, so that parameters are named
+        One whose ``memory``, if it is given one, tells files that changed under their old names;
+        with steps ``"encoder"`` and ``"head"``, so that parameters are named
         ``head__target_fpr`` and groups are passed as ``fit(X, y, head__groups=groups)``. What
         only the head has is reached through it:
         ``detector["head"].p_values(detector[:-1].transform(X))``.
@@ -96,7 +113,7 @@ def make_detector(encoder: Any, head: Any) -> Pipeline:
         )
     if not isinstance(encoder, FrozenEstimator) and _is_fitted(encoder):
         encoder = FrozenEncoder(encoder)
-    return Pipeline([("encoder", encoder), ("head", head)])
+    return DetectorPipeline([("encoder", encoder), ("head", head)])
 
 
 def _is_fitted(estimator):

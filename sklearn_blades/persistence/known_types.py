@@ -16,7 +16,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from skorch import NeuralNetClassifier
 
 from ..estimators.binary import BladesBinary
-from ..estimators.detector import FrozenEncoder
+from ..estimators.detector import DetectorPipeline, FrozenEncoder
 from ..estimators.encoder import BladesEncoder
 from ..estimators.one_class import BladesOneClass
 from ..ground.device import PRECISIONS
@@ -34,7 +34,7 @@ ESTIMATORS = {
                      "calibration_scores_": "n", "calibration_sources_": dict | types.NoneType},
     BladesBinary: {"net_": NeuralNetClassifier, "scaler_": StandardScaler,
                    "classes_": np.ndarray},
-    Pipeline: {"steps": list},
+    Pipeline: {"steps": list}, DetectorPipeline: {"steps": list},
     FrozenEstimator: {"estimator": BaseEstimator}, FrozenEncoder: {"estimator": BaseEstimator},
     StandardScaler: {"mean_": "d?", "scale_": "d?"},
     Normalizer: {},
@@ -135,4 +135,5 @@ _CONSISTENT = {
     BladesEncoder: _encoder_agrees,
     BladesBinary: _binary_agrees,
     Pipeline: _steps_are_steps,
+    DetectorPipeline: _steps_are_steps,
 }

@@ -53,6 +53,38 @@ class PhotoRecord:
         pass
 
 
+class IdentifiedPath(str):
+    """A path that pickles, and so is hashed by joblib, with what its file is at that moment.
+
+    Equal to the plain path in every other way, and when it is loaded just that.
+    """
+
+    __slots__ = ()
+
+    def __reduce__(self):
+        identity = None
+        with suppress(OSError, ValueError):  # where it is opened, that is said
+            identity = file_identity(str(self))
+        return _plain_path, (str(self), identity)
+
+
+def _plain_path(path, identity):
+    return path
+
+
+def identified(X):
+    """Rows with every path as an `IdentifiedPath`; whatever else is in them stays as it is.
+
+    Returns
+    -------
+    list
+    """
+    return [
+        IdentifiedPath(os.fspath(photo)) if isinstance(photo, str | os.PathLike) else photo
+        for photo in photo_list(X)
+    ]
+
+
 def photo_list(paths):
     """Rows as a plain list, from any of the containers that hold them.
 

@@ -238,3 +238,8 @@ def test_an_encoder_inside_a_search_is_trained_once_a_fold(copies, tmp_path, mon
     assert len(fits) == 3
     for key in ("split0_test_score", "split1_test_score"):
         np.testing.assert_array_equal(first.cv_results_[key], again.cv_results_[key])
+    # What a file is counts, and not its name alone.
+    for path in map(Path, copies):
+        path.write_bytes(path.read_bytes() + b" ")
+    search(detector).fit(copies, LABELS)
+    assert fits[3:] == fits[:3]

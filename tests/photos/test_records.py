@@ -18,6 +18,7 @@ from sklearn_blades.photos.crops import Crops, CropSettings
 from sklearn_blades.photos.faces import whole
 from sklearn_blades.photos.files import Missing
 from sklearn_blades.photos.records import face_crop, photo_list
+from sklearn_blades.photos.rows import identified
 from sklearn_blades.storage.cache import ArrayCache
 from tests.drawn import block, portrait
 
@@ -308,3 +309,20 @@ def test_joblib_tells_records_of_a_file_that_changed(tmp_path):
     assert pickle.loads(pickle.dumps(record)) == record
     portrait(65, 65).save(path)
     assert joblib.hash([record]) != before
+
+
+def test_a_path_in_a_pipelines_memory_is_known_by_its_file(tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"one")
+    image, record = Image.new("RGB", (8, 8)), PhotoRecord("b.jpg")
+    rows = identified([str(path), path, str(tmp_path / "none.jpg"), image, record])
+    assert rows == [str(path), str(path), str(tmp_path / "none.jpg"), image, record]
+    again = pickle.loads(pickle.dumps(rows[0]))
+    assert (type(again), again) == (str, str(path))
+    before = [joblib.hash(row) for row in rows[:3]]
+    assert before == [joblib.hash(row) for row in rows[:3]]
+    assert before[0] != joblib.hash(str(path))
+    path.write_bytes(b"another")
+    after = [joblib.hash(row) for row in rows[:3]]
+    assert before[0] != after[0] == after[1] != before[1]
+    assert before[2] == after[2]
