@@ -176,10 +176,10 @@ class BladesEncoder(
     >>> import tempfile
     >>> from sklearn_blades import BladesEncoder
     >>> from sklearn_blades.datasets import make_photos
-    >>> paths = make_photos(8, tempfile.mkdtemp(), random_state=0)
+    >>> paths = make_photos(12, tempfile.mkdtemp(), random_state=0)
     >>> encoder = BladesEncoder(face_locator="whole", max_epochs=1, random_state=0)
     >>> encoder.fit_transform(paths).shape
-    (8, 128)
+    (12, 128)
     """
 
     _parameter_constraints = {
@@ -317,7 +317,9 @@ class BladesEncoder(
         Warns
         -----
         UserWarning
-            For tasks that these photographs cannot teach.
+            For tasks that these photographs cannot teach, and for photographs that are doubtful.
+        SmallSampleWarning
+            For fewer than ten photographs.
         """
         import torch
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...errors import SmallSampleWarning
 from ...ground.groups import holdout
 from ...towers.embedding import JointEmbedding
 from ..bilevel import TaskWeights
@@ -13,6 +14,10 @@ from ..tasks import TaskSet
 from .loop import BilevelNet
 from .targets import tabulate
 from .views import ViewDataset, view_loader
+
+
+FEW = 10
+"""With fewer photographs one alone is held out, and no EXIF tag is known to enough of them."""
 
 
 class Pretrained(NamedTuple):
@@ -74,6 +79,7 @@ def pretrain(plan, photographs, embedding):
         raise ValueError(
             f"primary_task={how.primary!r} is not among the tasks: {', '.join(tasks.names)}."
         )
+    _say_if_few(len(inner), 0 if outer is None else len(outer), tasks.names)
     embedding.set_prompts(tasks.prompts)
     targets = tabulate(tasks, photographs.exifs)
     views, outer_views = (
@@ -142,6 +148,21 @@ def _hold_out(groups, fraction, seed, learned):
             "task_weighting='equal'."
         )
     return holdout(len(groups), fraction, seed, groups=groups)
+
+
+def _say_if_few(n_inner, n_outer, names):
+    """Warn where photographs are so few that a fit can be no more than a try."""
+    n = n_inner + n_outer
+    if n >= FEW:
+        return
+    held_out = f", {n_outer} held out for the weights" if n_outer else ""
+    warnings.warn(
+        f"{n} photographs can teach next to nothing: {n_inner} are learned from{held_out}. What "
+        f"is left to learn is {', '.join(names)}. The face tasks take some hundred photographs, "
+        "EXIF some thousand.",
+        SmallSampleWarning,
+        stacklevel=6,  # the line that called fit
+    )
 
 
 def _start(names, plan):
