@@ -31,7 +31,7 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
 
     Parameters
     ----------
-    embedding : JointEmbedding
+    embedding : JointEmbedding or PooledTower
         On ``device``.
     crops : Crops
     digest : str
@@ -81,7 +81,7 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
         warnings.warn(
             f"{len(failed)} of {len(crops)} photographs cannot be used; their rows are NaN. "
             f"First: {failed[min(failed)]}",
-            stacklevel=3,
+            stacklevel=4,  # the line that called transform
         )
     return features
 
