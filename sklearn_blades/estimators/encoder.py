@@ -4,7 +4,6 @@ What needs torch is imported where it is used: naming the class, as a parameter 
 line does, costs what scikit-learn costs.
 """
 
-import copy
 import os
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
@@ -21,8 +20,7 @@ from ..ground.sklearn_private import (
     _VisualBlock,
 )
 from ..ground.types import Column, FloatArray, Locator, Photographs, RandomState, StrPath
-from ..photos.crops import Crops, CropSettings
-from ..photos.records import photo_list, read_photos
+from ..photos.records import read_photos
 from ..storage.cache import CACHE_SIZE, cache_for
 
 
@@ -94,11 +92,14 @@ class BladesEncoder(
         alike, so that what is learned survives them
         (`sklearn_blades.evaluation.robustness_curve` tells how far).
     architecture : str, default="blades-tiny"
-        ``"blades-tiny"`` (96 px, 128 features, trains on a laptop), ``"blades-rn50"`` (the
-        paper's: 224 px, 768 features) or any architecture of open_clip.
+        ``"blades-tiny"`` (96 px, 128 features, trains on a laptop), ``"blades-lite"`` (224 px,
+        EfficientNet-Lite0), ``"blades-rn50"`` (the paper's: 224 px, 768 features), any
+        architecture of open_clip, or ``"timm:NAME"`` for any image tower of timm.
     pretrained : str, default=None
-        Weights to start from: a tag of open_clip for the architecture, or a local file (also the
-        authors' checkpoints, with ``"blades-rn50"``). Nothing is downloaded unless named here.
+        Weights to start from: ``"imagenet"`` for ``"blades-lite"`` (the extra ``lite``), a local
+        file (open_clip's, timm's for its towers, the authors' and EXIF-as-Language's for
+        ``"blades-rn50"``), or a tag of open_clip; only for such a tag is anything downloaded.
+        What a file of image weights lacks (text tower, projection) starts random.
         A file of `sklearn_blades.persistence.save` brings its image tower, preprocessing and,
         with ``training=True``, text tower; as a parameter it survives `clone`. With
         ``max_epochs=0`` faces are embedded as its encoder did, if they are found and cut alike:
@@ -106,6 +107,11 @@ class BladesEncoder(
     image_size : int, default=None
         Side of the image tower's input in pixels; by default that of the encoder in
         ``pretrained``, else the architecture's own.
+    features : {"auto", "embedding", "pooled"}, default="auto"
+        What `transform` gives: the joint embedding of images and prompts, or what the image tower
+        has pooled before it projects there. ``"auto"`` is pooled where the projection is random,
+        as with ``max_epochs=0`` and ImageNet's weights, and the tower has one. blades-tiny
+        projects within its attention and has no pooled features.
     freeze_text : bool, default=False
         Keep the text tower as it is.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
@@ -157,6 +163,7 @@ class BladesEncoder(
         Epochs run.
     lr_, weight_lr_ : float or None
         The rates used; None without training.
+    features_ : {"embedding", "pooled"}
     n_features_out_ : int
     precision_ : str
     digest_ : str
@@ -185,6 +192,7 @@ class BladesEncoder(
     _parameter_constraints = {
         "architecture": [str],
         "pretrained": [str, os.PathLike, None],
+        "features": [StrOptions({"auto", "embedding", "pooled"})],
         "tasks": [StrOptions({"default", "zou25"}), list, tuple],
         "primary_task": [str],
         "task_weighting": [StrOptions({"bilevel", "bilevel-free", "equal"}), dict],
@@ -235,6 +243,7 @@ class BladesEncoder(
         face_margin: float = 1.3,
         min_face_size: float | None = None,
         image_size: int | None = None,
+        features: str = "auto",
         harmonise: int | None = None,
         photographic_label: float | None = None,
         max_epochs: int = 20,
@@ -269,6 +278,7 @@ class BladesEncoder(
         self.face_margin = face_margin
         self.min_face_size = min_face_size
         self.image_size = image_size
+        self.features = features
         self.harmonise = harmonise
         self.photographic_label = photographic_label
         self.max_epochs = max_epochs
@@ -325,6 +335,7 @@ class BladesEncoder(
 
         from ..ground.device import resolve_device, resolve_precision
         from ..towers.embedding import JointEmbedding
+        from .embedding import crops_of
         from .pretraining import attributes, begin_task, learn, photographs_of, run_of
 
         photos, groups = photographs_of(X, y, groups, self.photographic_label)
@@ -340,11 +351,11 @@ class BladesEncoder(
                 image_size=self.image_size,
                 freeze_text=self.freeze_text,
             )
-            crops = self._crops(photos, embedding.preprocessing)
+            crops = crops_of(self, photos, embedding.preprocessing)
             how = {"seed": seed, "precision": precision, "device": device}
             result = learn(self, embedding, crops, groups, **how, run=run, callbacks=callbacks)
         # All at once: a refit that fails leaves the fit before it whole.
-        self.__dict__.update(attributes(result, precision))
+        self.__dict__.update(attributes(self, result, precision))
         finish()
         return self
 
@@ -360,20 +371,10 @@ class BladesEncoder(
         ndarray of float32, shape (n_samples, n_features_out_)
             Rows of unit length, in the order of ``X``; a row depends on its photograph alone.
         """
-        from ..ground.device import resolve_device
-        from ..towers.embed import embed
+        from .embedding import embed_photos
 
         check_is_fitted(self, "embedding_")
-        device = resolve_device(self.device)
-        return embed(
-            self._embedding_on(device),
-            self._crops(photo_list(X), self.preprocessing_),
-            digest=self.digest_,
-            device=device,
-            precision=self.precision_,
-            on_error=self.on_error,
-            n_jobs=self.n_jobs,
-        )
+        return embed_photos(self, X, self.features_)
 
     def clear_cache(self) -> None:
         """Forget the crops and features of all encoders with the same ``memory``.
@@ -397,9 +398,10 @@ class BladesEncoder(
             face tasks a probability per answer, not calibrated. NaN where `transform` gives NaN.
         """
         from ..pretext.diagnostics import read_tasks
+        from .embedding import embed_photos
 
-        features = self.transform(X)
-        return read_tasks(self.embedding_, self.tasks_, features)
+        check_is_fitted(self, "embedding_")
+        return read_tasks(self.embedding_, self.tasks_, embed_photos(self, X, "embedding"))
 
     def score_tasks(self, X: Photographs, *, random_state: int = 0) -> dict[str, dict[str, float]]:
         """How well the pretext tasks are solved on other photographs.
@@ -419,39 +421,21 @@ class BladesEncoder(
         from ..pretext.diagnostics import score_tasks
         from ..pretext.training.targets import tabulate
         from ..pretext.training.views import ViewDataset
+        from .embedding import crops_of, towers_on
 
         check_is_fitted(self, "embedding_")
         device = resolve_device(self.device)
         records = read_photos(X, n_jobs=self.n_jobs)
         targets = tabulate(self.tasks_, [record.exif for record in records])
-        crops = self._crops(records, self.preprocessing_)
+        crops = crops_of(self, records, self.preprocessing_)
         views = ViewDataset(crops, targets, seed=random_state)
         return score_tasks(
-            self._embedding_on(device),
+            towers_on(self, device),
             views,
             self.tasks_,
             device=device,
             precision=self.precision_,
         )
-
-    def _crops(self, photos, preprocessing):
-        settings = CropSettings(
-            self.face_locator,
-            self.face_margin,
-            preprocessing.image_size,
-            preprocessing.antialias,
-            self.harmonise,
-            self.min_face_size,
-        )
-        return Crops(photos, settings, cache_for(self.memory, self.cache_size))
-
-    def _embedding_on(self, device):
-        """The towers on a device; the fitted ones stay on the CPU, the copy is never pickled."""
-        if device.type == "cpu":
-            return self.embedding_
-        if getattr(self, "_copy", (None,))[0] != (device, self.digest_):
-            self._copy = (device, self.digest_), copy.deepcopy(self.embedding_).to(device)
-        return self._copy[1]
 
     def _sk_visual_block_(self):
         """Show the learned weights under the name, where a notebook draws the estimator."""

@@ -33,6 +33,7 @@ from ..storage.cache import file_identity, key_of
 
 # Parameters that say how to compute, not what: a checkpoint does not depend on them.
 _HOW = {"n_jobs", "verbose", "memory", "cache_size", "device", "checkpoint_dir", "random_state"}
+_HOW |= {"features"}  # what is given of the towers when they are trained
 
 
 def photographs_of(X, y, groups, photographic_label):
@@ -106,7 +107,7 @@ def begin_task(encoder, X, y, precision) -> tuple[list, Callable[[], None]]:
     task.call_on_fit_task_begin(estimator=encoder, X=X, y=y)
 
     def so_far(net):
-        return attributes(outcome(net, copy.deepcopy(net.module_)), precision)
+        return attributes(encoder, outcome(net, copy.deepcopy(net.module_)), precision)
 
     return (
         [EpochTasks(encoder, task, X, y, so_far)],
@@ -124,6 +125,7 @@ def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, ca
     Pretrained
     """
     tasks, weighting = _tasks_and_weighting(encoder)
+    embedding.image_side(encoder.features)  # refused now, not after an hour
     if encoder.max_epochs == 0:
         return as_given(embedding, tasks, weighting)
     if not embedding.has_text:
@@ -211,9 +213,10 @@ def _tasks_and_weighting(encoder) -> tuple[TaskSet, str | Mapping[str, float]]:
     return tasks, "equal" if named and encoder.tasks == "zou25" else encoder.task_weighting
 
 
-def attributes(result, precision):
+def attributes(encoder, result, precision):
     """What `BladesEncoder.fit` sets from a `Pretrained`, and the precision of the towers."""
-    n_features = result.embedding.n_features
+    features = result.embedding.choose_features(encoder.features)
+    side = result.embedding.image_side(features)
     return {
         "embedding_": result.embedding,
         "preprocessing_": result.embedding.preprocessing,
@@ -224,9 +227,10 @@ def attributes(result, precision):
         "n_iter_": len(result.history),
         "lr_": result.lr,
         "weight_lr_": result.weight_lr,
-        "n_features_out_": n_features,
-        "_n_features_out": n_features,
-        "digest_": result.embedding.digest(),
+        "features_": features,
+        "n_features_out_": side.n_features,
+        "_n_features_out": side.n_features,
+        "digest_": side.digest(),
     }
 
 

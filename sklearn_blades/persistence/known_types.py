@@ -23,13 +23,14 @@ from ..ground.device import PRECISIONS
 from ..ground.sklearn_private import CALIBRATORS, CalibratedClassifier
 from ..photos.faces import Face
 from ..pretext.tasks import CategoricalTag, Manipulated, ManipulatedRegions, OrdinalTag, TaskSet
-from ..towers.embedding import JointEmbedding, Preprocessing
+from ..towers.architectures import Preprocessing
+from ..towers.embedding import JointEmbedding
 
 # Estimators, with fitted attributes that would go wrong silently: their type, or for arrays of
 # finite numbers their shape. Equal letters are equal lengths, d is n_features_in_, "?" allows None.
 ESTIMATORS = {
     BladesEncoder: {"embedding_": JointEmbedding, "preprocessing_": Preprocessing,
-                    "tasks_": TaskSet, "digest_": str},
+                    "tasks_": TaskSet, "digest_": str, "features_": str},
     BladesOneClass: {"mixture_": GaussianMixture, "pca_": PCA | types.NoneType,
                      "calibration_scores_": "n", "calibration_sources_": dict | types.NoneType},
     BladesBinary: {"net_": NeuralNetClassifier, "scaler_": StandardScaler,
@@ -62,7 +63,10 @@ RECORDS = {
 }
 
 # Fitted attributes that files of older versions lack, and what they stand for there.
-LATER = {BladesOneClass: {"calibration_sources_": None}}
+LATER = {
+    BladesEncoder: {"features_": "embedding"},
+    BladesOneClass: {"calibration_sources_": None},
+}
 
 _ABSENT = object()
 
@@ -105,12 +109,15 @@ def _has_shape(value, letters, lengths):
 
 def _encoder_agrees(encoder):
     embedding = encoder.embedding_
+    if encoder.features_ not in ("embedding", "pooled"):
+        return False
+    side = embedding.image_side(encoder.features_)
     return (
-        encoder.digest_ == embedding.digest()  # features are cached under it
+        encoder.digest_ == side.digest()  # features are cached under it
         and encoder.preprocessing_ == embedding.preprocessing
         and encoder.tasks_.prompts == embedding.prompts
         and encoder.precision_ in PRECISIONS
-        and encoder.n_features_out_ == encoder._n_features_out == embedding.n_features
+        and encoder.n_features_out_ == encoder._n_features_out == side.n_features
     )
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..ground.types import StrPath
 from ..storage.archive import is_container
+from .lite import IMAGENET, PACKAGES, find_lite
 from .openclip import (
     build_towers,
     download,
@@ -17,9 +18,12 @@ from .openclip import (
     open_clip_names,
     tag_settings,
 )
+from .trunks import HEAD, keep_statistics, trunk_weights
 from .weights import (
     SavedTowers,
     check_form,
+    has_authors_image_head,
+    has_authors_text,
     is_authors_checkpoint,
     read_saved_towers,
     read_state_dict,
@@ -79,6 +83,8 @@ def find_weights(architecture: str, pretrained: "StrPath | SavedTowers") -> Weig
     ------
     ValueError
         If it is neither a file nor a tag, or a file of another architecture's encoder.
+    ImportError
+        If the package that holds a tag's weights is not installed.
     OSError
         If a hub cannot be reached.
     """
@@ -95,7 +101,11 @@ def find_weights(architecture: str, pretrained: "StrPath | SavedTowers") -> Weig
         return _of_saved(str(path), saved)
     if path.is_file():
         return Weights(str(path), {})
-    settings = tag_settings(architecture, str(pretrained))
+    trunk = model_config(architecture)["vision_cfg"].get("timm_model_name")
+    packed = (IMAGENET,) if trunk in PACKAGES else ()
+    if str(pretrained) in packed:
+        return Weights(find_lite(trunk), {})
+    settings = tag_settings(architecture, str(pretrained), packed)
     return Weights(download(architecture, str(pretrained), settings), settings)
 
 
@@ -108,7 +118,7 @@ def _of_saved(path: str, saved: SavedTowers) -> Weights:
 
 def configure(
     architecture: str, image_size: int | None = None, source: Weights | None = None
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Preprocessing]:
     """An architecture's configuration, but for what the user or a source of weights says.
 
     Parameters
@@ -119,8 +129,9 @@ def configure(
 
     Returns
     -------
-    dict
-        As `build_towers` takes it; ``image_size`` is in its ``"vision_cfg"``.
+    config : dict
+        As `build_towers` takes it.
+    preprocessing : Preprocessing
 
     Raises
     ------
@@ -135,6 +146,9 @@ def configure(
     if "quick_gelu" in settings:
         config["quick_gelu"] = settings["quick_gelu"]
     config["vision_cfg"]["image_size"] = size
+    normalisation = {key: tuple(v) for key, v in config.pop("preprocess_cfg", {}).items()}
+    known = Preprocessing._fields[1:]
+    normalisation |= {key: settings[key] for key in known if key in settings}
     if source and source.saved:
         if not source.saved.has_text:
             config["text_cfg"] = dict(_LEAST_TEXT)  # to be taken out again
@@ -142,8 +156,8 @@ def configure(
         with torch.device("meta"):
             expected = build_towers(architecture, config).state_dict()
         check_form(source.saved, expected, config["embed_dim"], source.path)
-    config["vision_cfg"]["image_size"] = image_size or size
-    return config
+    config["vision_cfg"]["image_size"] = size = image_size or size
+    return config, Preprocessing(size, **normalisation)
 
 
 @torch.no_grad()
@@ -181,23 +195,19 @@ def cut_to_longest(tokens: Tensor, text: nn.Module) -> Tensor:
     return tokens[:, : int(tokens.argmax(dim=-1).max()) + 1]
 
 
-def load_weights(towers: nn.Module, architecture: str, source: Weights, size: int) -> Preprocessing:
-    """Load a file into the towers; return the preprocessing that belongs to it."""
-    known = Preprocessing._fields[1:]
-    settings = {key: source.settings[key] for key in known if key in source.settings}
-    if source.saved:
-        state = {
-            name.removeprefix("towers."): torch.tensor(value)
-            for name, value in source.saved.weights.items()
-            if name.startswith("towers.")
-        }
-        fit_positions(towers, state)
-    elif is_authors_checkpoint(state := read_state_dict(source.path)):
-        state = translate_authors_checkpoint(state, towers.state_dict(), source.path)
-        settings["antialias"] = False
-    else:
-        state = open_clip_names(towers, state)
-    preprocessing = Preprocessing(size, **settings)
+def load_weights(
+    towers: nn.Module, architecture: str, source: Weights, preprocessing: Preprocessing
+) -> tuple[Preprocessing, bool]:
+    """Load a file into the towers.
+
+    Returns
+    -------
+    preprocessing : Preprocessing
+        The one that belongs to the weights.
+    head_trained : bool
+        Whether the file brought the image tower's projection.
+    """
+    state, belongs, may_lack = _named_as_ours(towers, source)
     expected = towers.state_dict()
     # A deeper image tower of the same family has all the tensors we look for, and more of its own.
     misfits = [key for key in state if key.startswith("visual.") and key not in expected]
@@ -206,8 +216,10 @@ def load_weights(towers: nn.Module, architecture: str, source: Weights, size: in
     except RuntimeError as error:
         reason = str(error)
         if source.saved:  # whose shapes were right at the size that it was saved at
+            size = preprocessing.image_size
             reason = f"leave image_size={size} out, or start from other weights."
         raise ValueError(f"{source.path} does not fit {architecture}: {reason}") from error
+    lacking = [key for key in lacking if not key.startswith(may_lack)]
     misfits += [key for key in lacking if key.startswith("visual.")]
     if misfits:
         raise ValueError(
@@ -220,4 +232,35 @@ def load_weights(towers: nn.Module, architecture: str, source: Weights, size: in
             f"{lacking[0]!r}, are not in it and start random.",
             stacklevel=2,
         )
-    return preprocessing
+    keep_statistics(towers.visual)
+    trained = source.saved.head_trained if source.saved else _head_in(state, expected)
+    return preprocessing._replace(**belongs), trained
+
+
+def _head_in(state: dict[str, Tensor], expected: dict[str, Tensor]) -> bool:
+    """Whether weights hold the projection of a timm tower; other towers have it in themselves."""
+    return all(key in state for key in expected if key.startswith(HEAD))
+
+
+def _named_as_ours(
+    towers: nn.Module, source: Weights
+) -> tuple[dict[str, Tensor], dict[str, Any], tuple[str, ...]]:
+    """Tensors by our names; the preprocessing that they ask for; what they may lack in silence."""
+    if source.saved:
+        state = {
+            name.removeprefix("towers."): torch.tensor(value)
+            for name, value in source.saved.weights.items()
+            if name.startswith("towers.")
+        }
+        fit_positions(towers, state)
+        return state, {}, ()
+    state = read_state_dict(source.path)
+    if is_authors_checkpoint(state):
+        belongs = {"antialias": False} if has_authors_text(state) else {}
+        may_lack = () if has_authors_image_head(state) else (HEAD,)
+        state = translate_authors_checkpoint(state, towers.state_dict(), source.path)
+        return state, belongs, may_lack
+    if trunk := trunk_weights(towers.visual, state):
+        # A file of image weights says nothing of sentences, nor of the sphere that both meet on.
+        return trunk.state, trunk.normalisation, (HEAD, "text.", "logit_")
+    return open_clip_names(towers, state), {}, ()

@@ -32,7 +32,7 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
 
     Parameters
     ----------
-    embedding : JointEmbedding
+    embedding : JointEmbedding or PooledTower
         On ``device``.
     crops : Crops
     digest : str
@@ -87,7 +87,7 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
     for key, feature in found.items():
         features[rows[key]] = feature
     for doubt in _doubts(crops, seen, failed):
-        warnings.warn(doubt, UserWarning, stacklevel=3)  # the line that called transform
+        warnings.warn(doubt, UserWarning, stacklevel=4)  # the line that called transform
     return features
 
 

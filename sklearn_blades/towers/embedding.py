@@ -7,7 +7,6 @@ from torch import nn
 from torch.nn.functional import normalize
 
 from .architectures import (
-    Preprocessing,
     configure,
     cut_to_longest,
     find_weights,
@@ -16,6 +15,7 @@ from .architectures import (
     try_size,
 )
 from .openclip import build_towers, tokenize
+from .trunks import headless
 from .weights import SavedTowers
 
 _MAX_LOGIT_SCALE = 100.0  # CLIP's own bound on the learned scale
@@ -28,13 +28,15 @@ class JointEmbedding(nn.Module):
     Parameters
     ----------
     architecture : str
-        ``"blades-tiny"``, ``"blades-rn50"``, or any architecture of open_clip.
+        ``"blades-tiny"``, ``"blades-lite"``, ``"blades-rn50"``, any architecture of open_clip, or
+        ``"timm:NAME"``.
     prompts : sequence of str
         One per logit column; may be empty where only image features are wanted.
     pretrained : str or SavedTowers, optional
         A pretrained tag of open_clip for this architecture (downloaded, or found in its cache),
-        or a local file of weights: open_clip's, safetensors, the authors' release for
-        ``"blades-rn50"``, or one of `sklearn_blades.persistence.save`.
+        ``"imagenet"`` for ``"blades-lite"``, or a local file of weights: open_clip's, timm's for
+        an image tower of timm, the authors' release for ``"blades-rn50"``, or one of
+        `sklearn_blades.persistence.save`.
     image_size : int, optional
         Side of the input in pixels; by default that of a saved encoder, else the architecture's.
     freeze_text : bool, default=False
@@ -45,11 +47,15 @@ class JointEmbedding(nn.Module):
     preprocessing : Preprocessing
     n_features : int
         The dimension d of the sphere.
+    head_trained : bool
+        Whether weights or training made the image tower's projection what it is.
 
     Raises
     ------
     ValueError
         For an unknown architecture, or weights that do not fit it.
+    ImportError
+        For weights whose package is not installed.
     OSError
         For weights that cannot be read, or a hub that cannot be reached.
     """
@@ -59,8 +65,7 @@ class JointEmbedding(nn.Module):
     ):
         super().__init__()
         source = None if pretrained is None else find_weights(architecture, pretrained)
-        config = configure(architecture, image_size, source)
-        size = config["vision_cfg"]["image_size"]
+        config, preprocessing = configure(architecture, image_size, source)
         self.towers = build_towers(architecture, config)
         self.architecture, self.freeze_text = architecture, freeze_text
         self.quick_gelu, self.n_features = config.get("quick_gelu", False), config["embed_dim"]
@@ -73,12 +78,15 @@ class JointEmbedding(nn.Module):
             self.towers.text.requires_grad_(not freeze_text)
             self._full_mask = getattr(self.towers.text, "attn_mask", None)
         if image_size:
-            try_size(self.towers.visual, architecture, size)
+            try_size(self.towers.visual, architecture, image_size)
+        self.head_trained = False
         if source:
-            self.use_preprocessing(load_weights(self.towers, architecture, source, size))
+            preprocessing, self.head_trained = load_weights(
+                self.towers, architecture, source, preprocessing
+            )
         else:
             open_branches(self.towers.visual)
-            self.use_preprocessing(Preprocessing(size))
+        self.use_preprocessing(preprocessing)
         # Pixels arrive with their channels last, which convolutions compute faster.
         self.towers.visual.to(memory_format=torch.channels_last)
         self.set_prompts(prompts)
@@ -133,8 +141,35 @@ class JointEmbedding(nn.Module):
         Tensor of float32, shape (n, n_features)
             Rows of unit length.
         """
-        images = (pixels.permute(0, 3, 1, 2) / 255.0 - self.mean) / self.std
-        return _on_sphere(self.towers.encode_image(images))
+        return _on_sphere(self.towers.encode_image(self._normalised(pixels)))
+
+    def _normalised(self, pixels):
+        return (pixels.permute(0, 3, 1, 2) / 255.0 - self.mean) / self.std
+
+    def image_side(self, features="embedding"):
+        """What `embed` asks: the image tower up to the joint embedding, or up to its projection.
+
+        Parameters
+        ----------
+        features : {"embedding", "pooled"}
+
+        Returns
+        -------
+        JointEmbedding or PooledTower
+
+        Raises
+        ------
+        ValueError
+            If the projection of these towers is no layer of its own.
+        """
+        return PooledTower(self) if features == "pooled" else self
+
+    def choose_features(self, features):
+        """What ``"auto"`` is: pooled features where a projection only mixes them at random."""
+        if features != "auto":
+            return features
+        can = headless(self.towers.visual) is not None
+        return "pooled" if can and not self.head_trained else "embedding"
 
     def encode_prompts(self, columns=slice(None)):
         """Features of the prompts, shape (n_prompts, n_features), rows of unit length.
@@ -195,21 +230,58 @@ class JointEmbedding(nn.Module):
             self.freeze_text,
             self.quick_gelu,
             {name: value.cpu().numpy() for name, value in state.items()},
+            self.head_trained,
         )
 
     def __reduce__(self):
         """Pickle as names and numpy arrays, so that no code or device of ours is in the file."""
         saved = self.saved()
         recipe = (self.architecture, self.prompts, self.preprocessing, self.freeze_text)
-        return _rebuild, (*recipe, self.training, saved.weights, self.quick_gelu)
+        recipe = (*recipe, self.training, saved.weights, self.quick_gelu)
+        return _rebuild, (*recipe, self.head_trained)
 
     def digest(self):
         """Fingerprint of the image tower and its preprocessing: equal digests, equal features."""
-        digest = hashlib.sha256(repr(self.preprocessing).encode())
-        for name, value in self.towers.visual.state_dict().items():
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return _digest(self.preprocessing, self.towers.visual)
+
+
+class PooledTower:
+    """The image side of a `JointEmbedding` without its projection: what the trunk has pooled.
+
+    Parameters
+    ----------
+    embedding : JointEmbedding
+        Its tensors are shared.
+
+    Attributes
+    ----------
+    n_features : int
+    """
+
+    def __init__(self, embedding):
+        found = headless(embedding.towers.visual)
+        if found is None:
+            raise ValueError(
+                f"features='pooled' cannot be had of {embedding.architecture}, whose projection is "
+                "no layer of its own: use features='embedding', or 'auto'."
+            )
+        self._embedding, (self._tower, self.n_features) = embedding, found
+
+    def encode_image(self, pixels):
+        """Features of images (n, h, w, 3): rows of unit length, shape (n, n_features)."""
+        return _on_sphere(self._tower(self._embedding._normalised(pixels)))
+
+    def digest(self):
+        """Fingerprint as of `JointEmbedding`; projections that differ leave it as it is."""
+        return _digest(self._embedding.preprocessing, self._tower)
+
+
+def _digest(preprocessing, tower):
+    digest = hashlib.sha256(repr(preprocessing).encode())
+    for name, value in tower.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _on_sphere(features):
@@ -231,6 +303,15 @@ def from_saved(saved):
         ).eval()
 
 
-def _rebuild(architecture, prompts, preprocessing, freeze_text, training, weights, quick_gelu=None):
+def _rebuild(
+    architecture,
+    prompts,
+    preprocessing,
+    freeze_text,
+    training,
+    weights,
+    quick_gelu=None,
+    head_trained=True,
+):
     recipe = (architecture, prompts, preprocessing._asdict(), freeze_text, quick_gelu, weights)
-    return from_saved(SavedTowers(*recipe)).train(training)
+    return from_saved(SavedTowers(*recipe, head_trained)).train(training)

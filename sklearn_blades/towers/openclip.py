@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .trunks import PREFIX, set_input_size, timm_config
+
 _REACH_SECONDS = 5  # how long a model hub may take to answer before we say so
 
 
@@ -35,16 +37,19 @@ def model_config(architecture: str) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If open_clip knows no such architecture; names that are close are in the message.
+        If open_clip, or for ``"timm:NAME"`` timm, knows no such architecture; names that are close
+        are in the message.
     """
     open_clip = _library()
+    if str(architecture).startswith(PREFIX):
+        return timm_config(architecture, open_clip.get_model_config("blades-lite"))
     known = open_clip.list_models()
     if architecture not in known and not str(architecture).startswith("local-dir:"):
         close = difflib.get_close_matches(str(architecture), known, n=3)
         hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "see open_clip."
         raise ValueError(
-            f"architecture={architecture!r} is unknown; use 'blades-tiny', 'blades-rn50' or a "
-            f"name of open_clip.list_models(); {hint}"
+            f"architecture={architecture!r} is unknown; use 'blades-tiny', 'blades-lite', "
+            f"'blades-rn50', 'timm:NAME' or a name of open_clip.list_models(); {hint}"
         )
     config = deepcopy(open_clip.get_model_config(architecture))
     # Weights only ever come from `pretrained`.
@@ -60,9 +65,11 @@ def model_config(architecture: str) -> dict[str, Any]:
 def build_towers(architecture: str, config: dict[str, Any]) -> nn.Module:
     """Both towers, random, as open_clip builds them from a configuration."""
     try:
-        return _library().model.CustomTextCLIP(**config)
+        towers = _library().model.CustomTextCLIP(**config)
     except OSError as error:
         raise OSError(f"{architecture} needs files of a model hub: {error}") from error
+    set_input_size(towers.visual, config["vision_cfg"]["image_size"])
+    return towers
 
 
 def tokenize(architecture: str, prompts: list[str] | tuple[str, ...]) -> Tensor:
@@ -97,8 +104,10 @@ def tokenize(architecture: str, prompts: list[str] | tuple[str, ...]) -> Tensor:
         raise OSError(f"{architecture} needs files of a model hub: {error}") from error
 
 
-def tag_settings(architecture: str, tag: str) -> dict[str, Any]:
+def tag_settings(architecture: str, tag: str, ours: tuple[str, ...] = ()) -> dict[str, Any]:
     """What open_clip knows of a tag of weights: address, mean, std, activation.
+
+    ``ours`` are tags that it does not know, for the message.
 
     Raises
     ------
@@ -108,7 +117,7 @@ def tag_settings(architecture: str, tag: str) -> dict[str, Any]:
     open_clip = _library()
     settings = open_clip.get_pretrained_cfg(architecture, tag)
     if not settings:
-        tags = open_clip.list_pretrained_tags_by_model(architecture)
+        tags = [*ours, *open_clip.list_pretrained_tags_by_model(architecture)]
         raise ValueError(
             f"pretrained={tag!r} is neither a file nor a tag of {architecture}; "
             + (f"its tags: {', '.join(tags)}." if tags else "it has no tags: give a file.")

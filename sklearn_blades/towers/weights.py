@@ -35,6 +35,8 @@ class SavedTowers(NamedTuple):
     freeze_text, quick_gelu : bool
     weights : dict of str to ndarray
         The state dict. Without a text tower it holds ``"prompt_features"`` in its place.
+    head_trained : bool
+        Whether the image tower's projection ever was; files of old hold what was trained.
     """
 
     architecture: str
@@ -43,6 +45,7 @@ class SavedTowers(NamedTuple):
     freeze_text: bool
     quick_gelu: bool
     weights: dict
+    head_trained: bool = True
 
     @property
     def has_text(self):
@@ -93,6 +96,7 @@ def checked_towers(**parts):
         "preprocessing": _is_preprocessing(**saved.preprocessing),
         "freeze_text": isinstance(saved.freeze_text, bool),
         "quick_gelu": isinstance(saved.quick_gelu, bool),
+        "head_trained": isinstance(saved.head_trained, bool),
         "weights": _are(np.ndarray, list(saved.weights.values()), list),
     }
     for part, is_fine in fine.items():
@@ -175,15 +179,30 @@ def read_state_dict(path):
 
 
 def is_authors_checkpoint(state):
-    """Whether the names are those of the authors' release."""
-    return _PREFIX + "visual.fc.weight" in state and _PREFIX + _TEXT_HEAD + "weight" in state
+    """Whether the names are those of the authors' release, or of the weights that it starts from.
+
+    Those are EXIF-as-Language's: the same image tower, and a text tower of another kind.
+    """
+    has_trunk = _PREFIX + "visual.layer1.0.downsample.0.weight" in state
+    return has_trunk and not any(name.startswith(_PREFIX + "visual.attnpool.") for name in state)
+
+
+def has_authors_text(state):
+    """Whether the text tower, too, is that of the authors' release."""
+    return _PREFIX + _TEXT_HEAD + "weight" in state
+
+
+def has_authors_image_head(state):
+    """Whether the image tower's last layer is among the tensors."""
+    return any(name.startswith(_PREFIX + _IMAGE_HEAD) for name in state)
 
 
 def translate_authors_checkpoint(state, expected, path):
     """Rename the authors' tensors to those of ``blades-rn50``.
 
     The image tower carries torchvision's ResNet-50 names, which are timm's too, but for the last
-    layer; the text tower is CLIP's, followed by a linear map ``text_fc``.
+    layer; the text tower is CLIP's, followed by a linear map ``text_fc``. Without that map, only
+    the image tower is taken.
 
     Parameters
     ----------
@@ -201,20 +220,21 @@ def translate_authors_checkpoint(state, expected, path):
     """
     if not {_OUR_TEXT_HEAD + "weight", _OUR_IMAGE_HEAD + "weight"} <= expected.keys():
         raise ValueError(
-            f"{path} is a checkpoint of the authors' release: use architecture='blades-rn50'."
+            f"{path} is a checkpoint of the authors' release, or of EXIF-as-Language, where it "
+            "starts: use architecture='blades-rn50'."
         )
-    renamed = {}
+    renamed, whole = {}, has_authors_text(state)
     for key, value in state.items():
         name = key.removeprefix(_PREFIX)
         if name.startswith(_IMAGE_HEAD):
             renamed[_OUR_IMAGE_HEAD + name.removeprefix(_IMAGE_HEAD)] = value
         elif name.startswith(_TRUNK):
             renamed[_OUR_TRUNK + name.removeprefix(_TRUNK)] = value
-        elif name.startswith(_TEXT_HEAD):
+        elif whole and name.startswith(_TEXT_HEAD):
             renamed[_OUR_TEXT_HEAD + name.removeprefix(_TEXT_HEAD)] = value
-        elif name == "logit_scale":
+        elif whole and name == "logit_scale":
             renamed[name] = value.reshape(expected[name].shape)
-        elif "text." + name in expected:
+        elif whole and "text." + name in expected:
             renamed["text." + name] = value
     renamed.setdefault("logit_scale", expected["logit_scale"])
     return renamed

@@ -31,7 +31,8 @@ from sklearn_blades.pretext import CategoricalTag, Manipulated, OrdinalTag
 from sklearn_blades.storage import archive as container
 from sklearn_blades.storage.cache import cache_for
 from sklearn_blades.storage.plain_data import from_tree, to_tree
-from sklearn_blades.towers.embedding import JointEmbedding, Preprocessing
+from sklearn_blades.towers.architectures import Preprocessing
+from sklearn_blades.towers.embedding import JointEmbedding
 
 SMALL = {
     "face_locator": "whole",

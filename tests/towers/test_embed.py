@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn_blades import BladesEncoder
 from sklearn_blades.errors import PhotoError
 from sklearn_blades.estimators import pretraining
+from sklearn_blades.estimators.embedding import crops_of
 from sklearn_blades.photos import crops as crops_module
 from sklearn_blades.pretext import Manipulated
 from sklearn_blades.storage.cache import cache_for
@@ -186,7 +187,7 @@ class TestCacheSize:
             assert cache_for(None, size)._bytes <= size * 1e6
             small.clear_cache()
             assert (
-                cache_for(None, size).get(encoder._crops(copies, encoder.preprocessing_).key(0))
+                cache_for(None, size).get(crops_of(encoder, copies, encoder.preprocessing_).key(0))
                 is None
             )
 

@@ -287,6 +287,44 @@ def test_authors_checkpoint_resizes_without_antialias(authors, photos):
     np.testing.assert_allclose(features, plain.numpy(), atol=1e-4)
 
 
-def test_authors_checkpoint_needs_its_own_towers(authors):
+@pytest.fixture(params=["with the last layer", "without"])
+def exif_as_language(request, authors, tmp_path):
+    """A made ``wrapper_75_new.pth``: the release's image tower beside a text tower of its own."""
+    state = {f"model.visual.{k}": v for k, v in authors[0].state_dict().items()}
+    if request.param == "without":
+        state = {k: v for k, v in state.items() if ".fc." not in k}
+    state |= {"model.logit_scale": torch.tensor(9.0)}
+    state |= {"model.text_model.embeddings.weight": torch.zeros(30522, 4)}
+    state |= {"model.ln_final.weight": torch.zeros(512)}  # a name that our text tower has as well
+    path = tmp_path / "wrapper_75_new.pth"
+    torch.save({"model": state}, path)
+    return authors[0], str(path), request.param == "with the last layer"
+
+
+@torch.no_grad()
+def test_exif_as_language_fills_the_image_tower_alone(exif_as_language):
+    image, path, has_head = exif_as_language
+    with pytest.warns(UserWarning, match=r"fills the image tower; .*'text\..* start random"):
+        embedding = JointEmbedding("blades-rn50", PROMPTS, pretrained=path).eval()
+    x = pixels(2, 96)
+    images = (x.permute(0, 3, 1, 2) / 255 - embedding.mean) / embedding.std
+    assert embedding.preprocessing == architectures.Preprocessing(224)
+    assert embedding.head_trained is has_head
+    assert embedding.choose_features("auto") == ("embedding" if has_head else "pooled")
+    pooled = nn.Sequential(*[*image.children()][:-1], nn.Flatten())(images)
+    side = embedding.image_side("pooled")
+    torch.testing.assert_close(side.encode_image(x), normalize(pooled), rtol=1e-4, atol=1e-6)
+    if has_head:
+        plain = normalize(image(images))
+        torch.testing.assert_close(embedding.encode_image(x), plain, rtol=1e-4, atol=1e-6)
+    assert embedding.towers.logit_scale.item() == pytest.approx(np.log(1 / 0.07))
+    assert embedding.towers.text.ln_final.weight.all()
+
+
+def test_authors_checkpoint_needs_its_own_towers(authors, tmp_path):
     with pytest.raises(ValueError, match="use architecture='blades-rn50'"):
         JointEmbedding("blades-tiny", pretrained=authors[2])
+    state = {f"model.visual.{k}": v for k, v in authors[0].state_dict().items()}
+    torch.save({"model": state}, tmp_path / "wrapper_75_new.pth")
+    with pytest.raises(ValueError, match=r"EXIF-as-Language, .* use architecture='blades-rn50'"):
+        JointEmbedding("blades-lite", pretrained=str(tmp_path / "wrapper_75_new.pth"))

@@ -134,6 +134,7 @@ def outcome(net, embedding):
     keep = ("epoch", "train_loss", "outer_loss", "losses", "weights", "lr", "dur")
     history = [{key: row[key] for key in keep} for row in net.history]
     weights = _named(net.tasks, net.criterion_)
+    embedding.head_trained = True
     return Pretrained(embedding.cpu().eval(), net.tasks, weights, history, net.lr, net.weight_lr)
 
 
