@@ -146,7 +146,9 @@ def configure(
     if "quick_gelu" in settings:
         config["quick_gelu"] = settings["quick_gelu"]
     config["vision_cfg"]["image_size"] = size
-    normalisation = {key: tuple(v) for key, v in config.pop("preprocess_cfg", {}).items()}
+    normalisation: dict[str, Any] = {
+        key: tuple(v) for key, v in config.pop("preprocess_cfg", {}).items()
+    }
     known = Preprocessing._fields[1:]
     normalisation |= {key: settings[key] for key in known if key in settings}
     if source and source.saved:

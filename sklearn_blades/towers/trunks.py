@@ -69,18 +69,18 @@ def _normalisation(known: Any) -> dict[str, tuple[float, ...]]:
 
 def set_input_size(visual: nn.Module, size: int) -> None:
     """Let a timm tower that is built for one image size, as transformers are, take another."""
-    trunk = getattr(visual, "trunk", None)
+    trunk: Any = getattr(visual, "trunk", None)
     built_for = getattr(getattr(trunk, "patch_embed", None), "img_size", None)
     if built_for not in (None, (size, size)) and hasattr(trunk, "set_input_size"):
         trunk.set_input_size(img_size=(size, size))
 
 
-def keep_statistics(visual: nn.Module) -> None:
+def keep_statistics(visual: Any) -> None:
     """Let the BatchNorm of weights from TensorFlow go on as it was trained.
 
     Its epsilon is in timm's models; the momentum, which only training asks for, is not.
     """
-    trunk = getattr(visual, "trunk", None)
+    trunk: Any = getattr(visual, "trunk", None)
     known = None if trunk is None else _timm_cfg(trunk)
     if known and str(known.architecture).startswith("tf_"):
         for module in trunk.modules():
@@ -95,7 +95,7 @@ class TrunkWeights(NamedTuple):
     normalisation: dict[str, tuple[float, ...]]  # mean and std of the pixels that they know
 
 
-def trunk_weights(visual: nn.Module, state: dict[str, Tensor]) -> TrunkWeights | None:
+def trunk_weights(visual: Any, state: dict[str, Tensor]) -> TrunkWeights | None:
     """What a file has for a timm tower, if it is timm's own or EfficientNet-Lite's; else None.
 
     The classifier is left out. What else is in the file but not in the tower stays, so that a
@@ -134,7 +134,7 @@ def blocks_of(expected: dict[str, Tensor]) -> list[str]:
     return list(dict.fromkeys(".".join(parts[:3]) for parts in names))
 
 
-def _fit_positions(trunk: nn.Module, state: dict[str, Tensor]) -> None:
+def _fit_positions(trunk: Any, state: dict[str, Tensor]) -> None:
     """Interpolate, in place, a transformer's positions from another image size's grid."""
     from timm.layers import resample_abs_pos_embed
 
@@ -146,7 +146,7 @@ def _fit_positions(trunk: nn.Module, state: dict[str, Tensor]) -> None:
     state["pos_embed"] = resample_abs_pos_embed(positions, grid, num_prefix_tokens=prefix)
 
 
-def headless(visual: nn.Module) -> tuple[nn.Module, int] | None:
+def headless(visual: Any) -> tuple[nn.Module, int] | None:
     """An image tower without its last, linear layer, and how many features it has there.
 
     Returns
