@@ -11,7 +11,7 @@ import torch
 
 from sklearn_blades import BladesEncoder
 from sklearn_blades.datasets import make_photos
-from sklearn_blades.ground.device import autocast
+from sklearn_blades.ground.device import autocast, resolve_device
 from sklearn_blades.photos.crops import Crops, CropSettings
 from sklearn_blades.photos.records import photo_list
 from sklearn_blades.storage.cache import ArrayCache
@@ -63,10 +63,7 @@ def _throughput(architecture, precision, paths, n_rounds):
         architecture, face_locator="whole", max_epochs=0, precision=precision,
         cache_size=1000, n_jobs=n_cores(), device="auto", random_state=0,
     ).fit(paths)  # fmt: skip
-    side, device = (
-        encoder.preprocessing_.image_size,
-        torch.device("cuda" if torch.cuda.is_available() else "cpu"),
-    )
+    side, device = encoder.preprocessing_.image_size, resolve_device("auto")
     size = inference.batch_size(side, device)
     embedding = copy.deepcopy(encoder.embedding_).to(device)
 
