@@ -18,6 +18,7 @@ import argparse
 import json
 import tempfile
 import time
+import traceback
 import warnings
 from pathlib import Path
 from statistics import mean
@@ -193,6 +194,15 @@ def row_of(name, faces, base, seed):
     return {**row, "fit_seconds": round(learned), "seconds": round(time.perf_counter() - start)}
 
 
+def attempt(name, faces, base, seed):
+    """The arm's row, or why there is none: the arms after it go on."""
+    try:
+        return row_of(name, faces, base, seed)
+    except Exception as error:
+        traceback.print_exc()
+        return {"arm": name, "seed": seed, "error": repr(error)}
+
+
 def study(root, options):
     """Print a row an arm, as long as there is time."""
     end, longest = time.perf_counter() + options.seconds, {False: 0.0, True: 0.0}
@@ -208,8 +218,8 @@ def study(root, options):
         if left < longest[trained]:
             row = {"arm": name, "seed": options.seed, "left_out": f"{left:.0f} s are left"}
         else:
-            row = row_of(name, faces, base, options.seed)
-            longest[trained] = max(longest[trained], row["seconds"])
+            row = attempt(name, faces, base, options.seed)
+            longest[trained] = max(longest[trained], row.get("seconds", 0))
         print(json.dumps(row), flush=True)
 
 
