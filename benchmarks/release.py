@@ -11,6 +11,7 @@ import copy
 
 import torch
 
+from sklearn_blades.ground.device import autocast
 from sklearn_blades.towers.openclip import tokenize
 
 STEP = 0.01  # of the central difference, over the length of the direction
@@ -36,11 +37,14 @@ class ReleaseStep:
     tasks : TaskSet
     primary : str
     lr, weight_lr : float
+    precision : {"float32", "bfloat16"}
+        Of the towers' forwards. The release's is float32.
     """
 
-    def __init__(self, embedding, tasks, primary, *, lr, weight_lr):
+    def __init__(self, embedding, tasks, primary, *, lr, weight_lr, precision="float32"):
         self.model, self.ahead = (with_full_prompts(embedding).train() for _ in range(2))
         self.tasks, self.primary, self.lr = tasks, tasks.names.index(primary), lr
+        self.precision = precision
         self.weights = torch.ones(len(tasks), device=embedding.mean.device, requires_grad=True)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=lr, weight_decay=1e-3)
         self.weight_optimizer = torch.optim.Adam([self.weights], lr=weight_lr)
@@ -58,7 +62,9 @@ class ReleaseStep:
 
     def _losses(self, model, batch):
         pixels, targets = batch
-        return self.tasks.losses(model(pixels), targets)
+        with autocast(pixels.device, self.precision):
+            logits = model(pixels)
+        return self.tasks.losses(logits.float(), targets)
 
     def _hypergradient(self, inner, outer):
         params = list(self.model.parameters())

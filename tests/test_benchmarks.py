@@ -1,5 +1,10 @@
 """The yardsticks are what they say: a wrong yardstick makes any claim of speed worthless."""
 
+import json
+import multiprocessing
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -54,3 +59,33 @@ def test_rounds_turn_the_order_and_take_a_ways_own_clock():
     seconds = _measure.rounds(ways, 2)
     assert order == ["a", "b", "a", "b", "b", "a"]  # a warm-up, then two rounds
     assert [row["b"] for row in seconds] == [7.0, 7.0]
+
+
+GUARDED = """
+import os, sys, time
+from benchmarks import _gpu_sections, gpu
+_gpu_sections.step = lambda folder, small: 1 / 0
+_gpu_sections.transform = lambda folder, small: os._exit(3)
+_gpu_sections.look_ahead = lambda folder, small: time.sleep(60)
+gpu.SECTIONS = tuple(
+    s._replace(seconds=0.5) if s.name == "look_ahead" else s for s in gpu.SECTIONS
+)
+gpu.main(["step", "transform", "look_ahead", "mixture", "full_card", "--out", sys.argv[1]])
+"""
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
+def test_sections_on_a_card_fail_alone_and_all_are_kept(tmp_path):
+    # A process of its own: what is forked here would inherit the threads of other tests.
+    command = [sys.executable, "-W", "ignore", "-c", GUARDED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    (path,) = tmp_path.iterdir()
+    rows = {row["section"]: row for row in json.loads(path.read_text())}
+    good = [name for name, row in rows.items() if row["ok"]]
+    assert good == ["facts", "mixture", "full_card"], done.stderr
+    assert "ZeroDivisionError" in rows["step"]["error"]
+    assert "ended with 3" in rows["transform"]["words"]
+    assert "stopped after 0.5 s" in rows["look_ahead"]["error"]
+    assert len(rows["full_card"]["batches"]) > 2
+    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert [line["section"] for line in lines] == list(rows)

@@ -62,9 +62,9 @@ def random_state(device):
 
 
 def set_random_state(states, device):
-    """Put back what `random_state` took."""
+    """Put back what `random_state` took; what it took on a CPU says nothing of a GPU."""
     torch.set_rng_state(states[0].cpu())
-    if torch.device(device).type == "cuda":
+    if torch.device(device).type == "cuda" and len(states) > 1:
         torch.cuda.set_rng_state(states[1].cpu(), device)
 
 
