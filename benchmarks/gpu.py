@@ -54,7 +54,7 @@ SECTIONS = (
 
 
 def run(section, options, folder, seconds):
-    """A section in a forked process: what it found, or why it found nothing.
+    """A section in a process of its own: what it found, or why it found nothing.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def run(section, options, folder, seconds):
         ``section``, ``ok``, ``seconds``, ``words`` for people, and figures or ``error``. Not ok
         is what could not be measured or is ``wrong``; how fast it ought to be stands beside it.
     """
-    start, context = time.perf_counter(), multiprocessing.get_context("fork")
+    start, context = time.perf_counter(), multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(section, options, folder, theirs))
     process.start()
@@ -126,7 +126,6 @@ def main(arguments=None):
     # Before anything imports scipy: the mixture's arithmetic on a device needs it.
     os.environ["SCIPY_ARRAY_API"] = "1"
     end, found = time.perf_counter() + options.seconds, []
-    import_module("benchmarks._gpu_sections")  # once, for all that are forked
     with tempfile.TemporaryDirectory() as folder:
         chosen = [s for s in SECTIONS if not options.sections or s.name in options.sections]
         for section in (Section("facts", 60), *chosen):
