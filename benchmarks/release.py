@@ -19,7 +19,7 @@ STEP = 0.01  # of the central difference, over the length of the direction
 
 def with_full_prompts(embedding):
     """A copy whose text tower reads every prompt at the full context length, padding and all."""
-    embedding = copy.deepcopy(embedding)
+    embedding = copy.deepcopy(embedding).to(embedding.mean.device)  # copies are made on the CPU
     embedding.towers.visual.to(memory_format=torch.contiguous_format)
     embedding.tokens = tokenize(embedding.architecture, embedding.prompts)
     embedding.tokens = embedding.tokens.to(embedding.mean.device)

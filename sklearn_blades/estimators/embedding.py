@@ -1,12 +1,18 @@
 """What an encoder asks of the rooms below to embed faces: their crops, and towers on a device."""
 
 import copy
+import warnings
+from collections.abc import Hashable
+from inspect import signature
+from pathlib import Path
 
 from ..ground.device import resolve_device
 from ..photos.crops import Crops, CropSettings
 from ..photos.records import photo_list
+from ..storage.archive import is_container
 from ..storage.cache import cache_for
 from ..towers.embed import embed
+from ..towers.weights import saved_crop
 
 
 def embed_photos(encoder, X, features):
@@ -15,7 +21,7 @@ def embed_photos(encoder, X, features):
     side = towers_on(encoder, device).image_side(features)
     return embed(
         side,
-        crops_of(encoder, photo_list(X), encoder.preprocessing_),
+        crops_of(encoder, photo_list(X), encoder.preprocessing_, encoder.crop_defaults_),
         digest=encoder.digest_ if features == encoder.features_ else side.digest(),
         device=device,
         precision=encoder.precision_,
@@ -24,15 +30,46 @@ def embed_photos(encoder, X, features):
     )
 
 
-def crops_of(encoder, photos, preprocessing):
-    """Faces of photographs, cut as the encoder's parameters say."""
+def inherited_crop(encoder):
+    """How the encoder that ``pretrained`` names cut its faces, where that is a saved one.
+
+    Warns
+    -----
+    UserWarning
+        Where this encoder's own parameters say something else.
+    """
+    path = encoder.pretrained
+    if path is None or not (Path(path).is_file() and is_container(path)):
+        return {}
+    inherited = saved_crop(path)
+    for name, value in inherited.items():
+        own = getattr(encoder, name)
+        if not _is_default(encoder, name) and own != value:
+            warnings.warn(
+                f"{path} was trained with {name}={value!r}, and this encoder says {own!r}: its "
+                f"features are of faces cut otherwise. Leave {name} out to cut them as it did.",
+                UserWarning,
+                stacklevel=4,  # the line that called fit
+            )
+    return inherited
+
+
+def _is_default(encoder, name):
+    own = getattr(encoder, name)
+    return isinstance(own, Hashable) and own == signature(type(encoder)).parameters[name].default
+
+
+def crops_of(encoder, photos, preprocessing, inherited):
+    """Faces of photographs, cut as the encoder's parameters say, or ``inherited`` for them."""
+    how = {name: getattr(encoder, name) for name in ("face_locator", "face_margin", "harmonise")}
+    for name, value in inherited.items():
+        if _is_default(encoder, name):
+            how[name] = value
     settings = CropSettings(
-        encoder.face_locator,
-        encoder.face_margin,
-        preprocessing.image_size,
-        preprocessing.antialias,
-        encoder.harmonise,
-        encoder.min_face_size,
+        **how,
+        image_size=preprocessing.image_size,
+        antialias=preprocessing.antialias,
+        min_face_size=encoder.min_face_size,
     )
     return Crops(photos, settings, cache_for(encoder.memory, encoder.cache_size))
 

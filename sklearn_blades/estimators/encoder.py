@@ -101,9 +101,9 @@ class BladesEncoder(
         ``"blades-rn50"``), or a tag of open_clip; only for such a tag is anything downloaded.
         What a file of image weights lacks (text tower, projection) starts random.
         A file of `sklearn_blades.persistence.save` brings its image tower, preprocessing and,
-        with ``training=True``, text tower; as a parameter it survives `clone`. With
-        ``max_epochs=0`` faces are embedded as its encoder did, if they are found and cut alike:
-        ``face_locator``, ``face_margin`` and ``harmonise`` are this encoder's own.
+        with ``training=True``, text tower; as a parameter it survives `clone`. Its
+        ``face_locator`` (a name), ``face_margin`` and ``harmonise`` take the place of this
+        encoder's defaults; where you say something else, that holds, with a warning.
     image_size : int, default=None
         Side of the image tower's input in pixels; by default that of the encoder in
         ``pretrained``, else the architecture's own.
@@ -164,6 +164,8 @@ class BladesEncoder(
     lr_, weight_lr_ : float or None
         The rates used; None without training.
     features_ : {"embedding", "pooled"}
+    crop_defaults_ : dict
+        How the encoder in ``pretrained`` cut its faces; empty where there is none.
     n_features_out_ : int
     precision_ : str
     digest_ : str
@@ -329,13 +331,13 @@ class BladesEncoder(
         UserWarning
             For tasks that these photographs cannot teach, and for photographs that are doubtful.
         SmallSampleWarning
-            For fewer than ten photographs.
+            For fewer than six photographs.
         """
         import torch
 
         from ..ground.device import resolve_device, resolve_precision
         from ..towers.embedding import JointEmbedding
-        from .embedding import crops_of
+        from .embedding import crops_of, inherited_crop
         from .pretraining import attributes, begin_task, learn, photographs_of, run_of
 
         photos, groups = photographs_of(X, y, groups, self.photographic_label)
@@ -351,11 +353,12 @@ class BladesEncoder(
                 image_size=self.image_size,
                 freeze_text=self.freeze_text,
             )
-            crops = crops_of(self, photos, embedding.preprocessing)
+            inherited = inherited_crop(self)
+            crops = crops_of(self, photos, embedding.preprocessing, inherited)
             how = {"seed": seed, "precision": precision, "device": device}
             result = learn(self, embedding, crops, groups, **how, run=run, callbacks=callbacks)
         # All at once: a refit that fails leaves the fit before it whole.
-        self.__dict__.update(attributes(self, result, precision))
+        self.__dict__.update(attributes(self, result, precision), crop_defaults_=inherited)
         finish()
         return self
 
@@ -427,7 +430,7 @@ class BladesEncoder(
         device = resolve_device(self.device)
         records = read_photos(X, n_jobs=self.n_jobs)
         targets = tabulate(self.tasks_, [record.exif for record in records])
-        crops = crops_of(self, records, self.preprocessing_)
+        crops = crops_of(self, records, self.preprocessing_, self.crop_defaults_)
         views = ViewDataset(crops, targets, seed=random_state)
         return score_tasks(
             towers_on(self, device),

@@ -30,7 +30,7 @@ from ..towers.embedding import JointEmbedding
 # finite numbers their shape. Equal letters are equal lengths, d is n_features_in_, "?" allows None.
 ESTIMATORS = {
     BladesEncoder: {"embedding_": JointEmbedding, "preprocessing_": Preprocessing,
-                    "tasks_": TaskSet, "digest_": str, "features_": str},
+                    "tasks_": TaskSet, "digest_": str, "features_": str, "crop_defaults_": dict},
     BladesOneClass: {"mixture_": GaussianMixture, "pca_": PCA | types.NoneType,
                      "calibration_scores_": "n", "calibration_sources_": dict | types.NoneType},
     BladesBinary: {"net_": NeuralNetClassifier, "scaler_": StandardScaler,
@@ -64,7 +64,7 @@ RECORDS = {
 
 # Fitted attributes that files of older versions lack, and what they stand for there.
 LATER = {
-    BladesEncoder: {"features_": "embedding"},
+    BladesEncoder: {"features_": "embedding", "crop_defaults_": {}},
     BladesOneClass: {"calibration_sources_": None},
 }
 

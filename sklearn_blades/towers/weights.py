@@ -62,7 +62,7 @@ def read_saved_towers(path):
     """
     content, arrays = read_container(path)
     try:
-        nodes = list(_towers_in(content))
+        nodes = list(_objects_in(content, "JointEmbedding"))
         if len(nodes) != 1:
             raise ValueError(f"it holds {len(nodes)} encoders, and weights come from one")
         return from_tree(nodes[0], arrays, lambda name, parts: checked_towers(**parts))
@@ -70,11 +70,34 @@ def read_saved_towers(path):
         raise damaged(path, error) from error
 
 
-def _towers_in(tree):
+def saved_crop(path):
+    """How the encoder in a file of `sklearn_blades.persistence.save` cut its faces.
+
+    Returns
+    -------
+    dict
+        ``face_locator``, ``face_margin`` and ``harmonise``; empty where the file holds no encoder
+        or several. A locator that is no name (a table, a file) is left out: it is of another place.
+    """
+    content, _ = read_container(path)
+    encoders = list(_objects_in(content, "BladesEncoder"))
+    if len(encoders) != 1:
+        return {}
+    parts = encoders[0]["parts"]
+    fine = {
+        "face_locator": lambda value: value in ("haar", "yunet", "whole"),
+        "face_margin": lambda value: type(value) in (int, float) and 1 <= value < math.inf,
+        "harmonise": lambda value: value is None or (type(value) is int and 1 <= value <= 100),
+    }
+    known = {name: parts[name] for name in fine if name in parts}
+    return {name: value for name, value in known.items() if fine[name](value)}
+
+
+def _objects_in(tree, name):
     waiting = [tree]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, dict) and node.get("object") == "JointEmbedding":
+        if isinstance(node, dict) and node.get("object") == name:
             yield node
         elif isinstance(node, dict | list):
             waiting.extend(node.values() if isinstance(node, dict) else node)

@@ -169,3 +169,35 @@ def test_the_look_ahead_is_the_exact_derivative(photos, monkeypatch):
         BladesEncoder(**LITE, pretrained="imagenet").fit(photos[:8])
     weights, exact = (torch.cat(side) for side in zip(*found, strict=True))
     assert (weights - exact).norm() < 0.1 * exact.norm()
+
+
+class TestCropsOfASavedEncoder:
+    HOW = {"face_locator": "whole", "face_margin": 1.6, "harmonise": 75}
+
+    @pytest.fixture
+    def saved(self, tmp_path):
+        encoder = BladesEncoder(**self.HOW, max_epochs=0, image_size=32, random_state=0)
+        save(encoder.fit(["no.jpg"]), tmp_path / "encoder.blades")
+        return encoder, tmp_path / "encoder.blades"
+
+    def test_they_are_cut_as_it_cut_them(self, saved, photos, tmp_path):
+        encoder, path = saved
+        again = BladesEncoder(pretrained=path, max_epochs=0).fit(["no.jpg"])
+        assert again.crop_defaults_ == self.HOW
+        np.testing.assert_array_equal(again.transform(photos[:3]), encoder.transform(photos[:3]))
+        save(again, tmp_path / "again.blades")
+        for kept in (load(tmp_path / "again.blades"), pickle.loads(pickle.dumps(again))):
+            np.testing.assert_array_equal(kept.transform(photos[:3]), again.transform(photos[:3]))
+
+    @pytest.mark.filterwarnings("ignore:in .* of .* pictures looked at")
+    def test_other_words_hold_and_are_warned_of(self, saved, photos):
+        encoder, path = saved
+        other = BladesEncoder(pretrained=path, face_margin=2.0, harmonise=75, max_epochs=0)
+        with pytest.warns(
+            UserWarning, match="trained with face_margin=1.6, and .* says 2.0"
+        ) as all_:
+            other.fit(["no.jpg"])
+        assert [w.filename for w in all_] == [__file__]
+        plain = BladesEncoder(face_locator="whole", face_margin=1.6, max_epochs=0).fit(["no.jpg"])
+        assert plain.crop_defaults_ == {}
+        assert not np.array_equal(plain.transform(photos[:1]), encoder.transform(photos[:1]))

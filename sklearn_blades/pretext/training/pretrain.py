@@ -15,9 +15,8 @@ from .loop import BilevelNet
 from .targets import tabulate
 from .views import ViewDataset, view_loader
 
-
-FEW = 10
-"""With fewer photographs one alone is held out, and no EXIF tag is known to enough of them."""
+FEW = 6
+"""With fewer, one of them held out, no EXIF tag is known to five to learn it from."""
 
 
 class Pretrained(NamedTuple):
