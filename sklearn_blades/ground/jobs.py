@@ -38,6 +38,6 @@ def local_jobs(n_jobs: int | None) -> int:
     if isinstance(backend, SequentialBackend):
         return 1
     if n_jobs is None:
-        n_jobs = said if isinstance(backend, _HERE) else None
+        n_jobs = said if type(backend) in _HERE else None  # a cluster's may be built on one
     with parallel_config("threading", n_jobs=1):  # else joblib answers for its own processes
         return effective_n_jobs(n_jobs)
