@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks import _measure, release
+from benchmarks import _measure, release, task_scores
 from benchmarks.release import ReleaseStep
 from benchmarks.step import LR, PRIMARY, Setting, hypergradient_of, prepared, problem
 
@@ -54,3 +54,14 @@ def test_rounds_turn_the_order_and_take_a_ways_own_clock():
     seconds = _measure.rounds(ways, 2)
     assert order == ["a", "b", "a", "b", "b", "a"]  # a warm-up, then two rounds
     assert [row["b"] for row in seconds] == [7.0, 7.0]
+
+
+def test_task_scores_are_measured_in_a_process_of_their_own():
+    ratios, details = task_scores.measure(1, small=8, large=40)
+    (row,) = details["rounds"]
+    assert 100 < row["many"]["peak_mb"] < task_scores.MOST_MB
+    assert row["many"]["seconds"] > 0
+    assert ratios[0].reached
+    scores = task_scores.scored(40, different=8)
+    assert {"manipulated", "ISOSpeedRatings"} <= {*scores}
+    assert all(0 <= score["loss"] <= 1 for score in scores.values())
