@@ -10,7 +10,16 @@ from importlib import import_module
 
 from ._measure import save, table
 
-SPEED = ("imports", "step", "estimates", "inference", "photographs", "scale", "mixture")
+SPEED = (
+    "imports",
+    "step",
+    "estimates",
+    "inference",
+    "photographs",
+    "scale",
+    "mixture",
+    "task_scores",
+)
 
 
 def main():

@@ -1,7 +1,7 @@
 """The sections of `benchmarks.gpu`: each takes a folder and whether to be small, returns a dict.
 
 ``words`` is the line for people; ``wrong`` names what is not as it must be, whatever the speed.
-Importing this module starts nothing on a device, so that the processes forked from it may.
+Each runs in a process of its own, which imports this module anew.
 """
 
 import subprocess
@@ -14,7 +14,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-import open_clip  # noqa: F401 - once, for all forked processes
+import open_clip  # noqa: F401 - its seconds are no part of a section
 import torch
 from torch.func import functional_call
 
@@ -50,7 +50,7 @@ TEST_SECONDS = 110
 
 
 def has_card():
-    """Whether torch sees a CUDA device; asked in forked processes alone, which may use it then."""
+    """Whether torch sees a CUDA device; asked in the processes that use it."""
     return torch.cuda.is_available()
 
 

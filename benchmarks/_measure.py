@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import time
 from pathlib import Path
 from statistics import median
@@ -77,6 +78,16 @@ def seconds(way):
     own = way()
     taken = time.perf_counter() - start
     return own if isinstance(own, float) else taken
+
+
+def peak_mb():
+    """MB of memory that this process has taken at most."""
+    status = Path("/proc/self/status")
+    if status.exists():  # getrusage would count what our parent held when it started us
+        return int(re.search(r"VmHWM:\s*(\d+) kB", status.read_text())[1]) / 1e3
+    import resource  # not on Windows
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes, on macOS
 
 
 def ratio(what, table, above, below, wanted=""):

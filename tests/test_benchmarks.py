@@ -1,14 +1,15 @@
 """The yardsticks are what they say: a wrong yardstick makes any claim of speed worthless."""
 
 import json
-import multiprocessing
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
-from benchmarks import _measure, release
+from benchmarks import _measure, release, task_scores
 from benchmarks.release import ReleaseStep
 from benchmarks.step import LR, PRIMARY, Setting, hypergradient_of, prepared, problem
 
@@ -61,31 +62,53 @@ def test_rounds_turn_the_order_and_take_a_ways_own_clock():
     assert [row["b"] for row in seconds] == [7.0, 7.0]
 
 
-GUARDED = """
-import os, sys, time
-from benchmarks import _gpu_sections, gpu
-_gpu_sections.step = lambda folder, small: 1 / 0
-_gpu_sections.transform = lambda folder, small: os._exit(3)
-_gpu_sections.look_ahead = lambda folder, small: time.sleep(60)
-gpu.SECTIONS = tuple(
-    s._replace(seconds=0.5) if s.name == "look_ahead" else s for s in gpu.SECTIONS
-)
-gpu.main(["step", "transform", "look_ahead", "mixture", "full_card", "--out", sys.argv[1]])
+SECTIONS = """
+import os, time
+
+has_card = lambda: False
+facts = lambda folder, small: {"words": "as it should be"}
+step = lambda folder, small: 1 / 0
+transform = lambda folder, small: os._exit(3)
+look_ahead = lambda folder, small: time.sleep(60)
+mixture = lambda folder, small: {"words": "measured", "wrong": ["a verdict differs"]}
+"""
+RUN = """
+import sys
+from pathlib import Path
+from benchmarks import gpu
+
+if __name__ == "__main__":
+    gpu.SECTIONS = tuple(
+        s._replace(seconds=1.5 if s.name == "look_ahead" else 60, module="stand_in_sections")
+        for s in gpu.SECTIONS
+    )
+    gpu.main(["step", "transform", "look_ahead", "mixture", "--out", sys.argv[1]])
 """
 
 
-@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="needs fork")
-def test_sections_on_a_card_fail_alone_and_all_are_kept(tmp_path):
-    # A process of its own: what is forked here would inherit the threads of other tests.
-    command = [sys.executable, "-W", "ignore", "-c", GUARDED, str(tmp_path)]
+def test_sections_on_a_card_fail_alone_and_all_are_kept(tmp_path, monkeypatch):
+    (tmp_path / "stand_in_sections.py").write_text(SECTIONS)
+    (tmp_path / "run.py").write_text(RUN)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path.cwd()), str(tmp_path)]))
+    command = [sys.executable, str(tmp_path / "run.py"), str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
-    (path,) = tmp_path.iterdir()
+    (path,) = (tmp_path / "out").iterdir()
     rows = {row["section"]: row for row in json.loads(path.read_text())}
-    good = [name for name, row in rows.items() if row["ok"]]
-    assert good == ["facts", "mixture", "full_card"], done.stderr
+    assert [name for name, row in rows.items() if row["ok"]] == ["facts"], done.stderr
     assert "ZeroDivisionError" in rows["step"]["error"]
     assert "ended with 3" in rows["transform"]["words"]
-    assert "stopped after 0.5 s" in rows["look_ahead"]["error"]
-    assert len(rows["full_card"]["batches"]) > 2
+    assert "stopped after 1.5 s" in rows["look_ahead"]["error"]
+    assert rows["mixture"]["wrong"] == ["a verdict differs"]
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert [line["section"] for line in lines] == list(rows)
+
+
+def test_task_scores_are_measured_in_a_process_of_their_own():
+    ratios, details = task_scores.measure(1, small=8, large=40)
+    (row,) = details["rounds"]
+    assert 100 < row["many"]["peak_mb"] < task_scores.MOST_MB
+    assert row["many"]["seconds"] > 0
+    assert ratios[0].reached
+    scores = task_scores.scored(40, different=8)
+    assert {"manipulated", "ISOSpeedRatings"} <= {*scores}
+    assert all(0 <= score["loss"] <= 1 for score in scores.values())

@@ -71,7 +71,7 @@ def crops_of(encoder, photos, preprocessing, inherited):
         antialias=preprocessing.antialias,
         min_face_size=encoder.min_face_size,
     )
-    return Crops(photos, settings, cache_for(encoder.memory, encoder.cache_size))
+    return Crops(photos, settings, cache_for(encoder.memory, encoder.cache_size, encoder.disk_size))
 
 
 def towers_on(encoder, device):

@@ -21,7 +21,7 @@ from ..ground.sklearn_private import (
 )
 from ..ground.types import Column, FloatArray, Locator, Photographs, RandomState, StrPath
 from ..photos.records import read_photos
-from ..storage.cache import CACHE_SIZE, cache_for
+from ..storage.cache import CACHE_SIZE, DISK_SIZE, cache_for
 
 
 class BladesEncoder(
@@ -131,20 +131,24 @@ class BladesEncoder(
     random_state : int, RandomState or None, default=None
     memory : str, default=None
         Folder in which to keep crops and features, so that each photograph is embedded once
-        among all processes and sessions that name it. At most 10 GiB stay there: what was used
-        longest ago goes first. By default each process keeps them for itself: see ``cache_size``.
-        `clear_cache` empties either.
+        among all processes and sessions that name it. By default each process keeps them for
+        itself: see ``cache_size``. `clear_cache` empties either. Where the folder cannot be
+        written, a warning says so and this process goes on without it.
     cache_size : float, default=100
         MB of crops and features that a process keeps in memory, for all encoders with the same
-        ``memory`` (the last one asked for counts); results do not depend on it. A crop takes
-        28 kB at 96 px and 151 kB at 224 px. What falls out is read from ``memory``, or without it
-        from a temporary file of up to 10 GiB, which has no name and is gone with the process;
-        what has room in neither is decoded again. Where the system's temporary folder is kept in
-        memory or is small, set ``TMPDIR`` to one on a disk, or name ``memory``.
+        ``memory`` (the last one asked for counts); results do not depend on it. What falls out is
+        read from ``memory``, or without it from a temporary file.
+    disk_size : float, default=10000
+        MB of disk for crops and features, in ``memory`` or in a temporary file, and as many for
+        the file that holds the crops of fits and that all workers read. A crop takes 28 kB at
+        96 px and 151 kB at 224 px: the paper's 120,000 need 18,100 MB. Where those of a fit have
+        no room, a warning says how much they need, and the rest is decoded in every epoch. In
+        ``memory`` what was used longest ago goes first; temporary files end with the process (on
+        Linux also when it is killed). Where the system's temporary folder is kept in memory or is
+        small, set ``TMPDIR`` to one on a disk, or name ``memory``.
     n_jobs : int, default=None
-        Threads for decoding and worker processes for training views. Results do not depend on it.
-        Workers that are not forked (Windows, macOS, Python 3.14) cut each face once more for
-        themselves, unless ``memory`` names a folder.
+        Threads for decoding and worker processes for training views, on this machine whatever
+        joblib's backend is. Results do not depend on it.
     device : str, default="auto"
         ``"cpu"``, ``"cuda"`` ...; resolved when used.
     verbose : int, default=0
@@ -219,6 +223,7 @@ class BladesEncoder(
         "precision": [StrOptions({"auto", "float32", "bfloat16"})],
         "memory": [str, os.PathLike, None],
         "cache_size": [Interval(Real, 0, None, closed="left")],
+        "disk_size": [Interval(Real, 0, None, closed="left")],
         "checkpoint_dir": [str, os.PathLike, None],
         "on_error": [StrOptions({"raise", "nan"})],
         "n_jobs": [Integral, None],
@@ -257,6 +262,7 @@ class BladesEncoder(
         precision: str = "auto",
         memory: StrPath | None = None,
         cache_size: float = CACHE_SIZE,
+        disk_size: float = DISK_SIZE,
         checkpoint_dir: StrPath | None = None,
         on_error: str = "raise",
         n_jobs: int | None = None,
@@ -292,6 +298,7 @@ class BladesEncoder(
         self.precision = precision
         self.memory = memory
         self.cache_size = cache_size
+        self.disk_size = disk_size
         self.checkpoint_dir = checkpoint_dir
         self.on_error = on_error
         self.n_jobs = n_jobs
@@ -385,7 +392,7 @@ class BladesEncoder(
         Results do not change: photographs are decoded and embedded again when they are needed.
         What other processes keep in their own memory stays there until they end.
         """
-        cache_for(self.memory, self.cache_size).clear()
+        cache_for(self.memory, self.cache_size, self.disk_size).clear()
 
     def read_tasks(self, X: Photographs) -> dict[str, dict[str, FloatArray]]:
         """What the encoder itself answers to its tasks; photographs embedded before are not opened.

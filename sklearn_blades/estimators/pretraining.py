@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.utils import check_random_state
 
 from ..ground.groups import group_codes
+from ..ground.jobs import local_jobs
 from ..ground.rows import photograph_rows
 from ..photos.doubts import MANY, crop_doubts, equal_rows, full_pictures
-from ..photos.records import photo_list, read_photos
+from ..photos.rows import photo_list
 from ..pretext.tasks import TaskSet, default_tasks
 from ..pretext.training.plan import (
     BatchPlan,
@@ -32,8 +32,8 @@ from ..pretext.training.runs import Run
 from ..storage.cache import file_identity, key_of
 
 # Parameters that say how to compute, not what: a checkpoint does not depend on them.
-_HOW = {"n_jobs", "verbose", "memory", "cache_size", "device", "checkpoint_dir", "random_state"}
-_HOW |= {"features"}  # what is given of the towers when they are trained
+_HOW = {"n_jobs", "verbose", "memory", "cache_size", "disk_size", "device", "checkpoint_dir"}
+_HOW |= {"random_state", "features"}  # features: what is given of the towers when they are trained
 
 
 def photographs_of(X, y, groups, photographic_label):
@@ -134,12 +134,11 @@ def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, ca
             "only be used as it is (max_epochs=0). To train it further, save it with "
             "training=True."
         )
-    rows = crops.usable(on_error=encoder.on_error, n_jobs=encoder.n_jobs)
-    measured = [*crops.measured.values()]
+    rows = crops.gather(on_error=encoder.on_error, n_jobs=encoder.n_jobs)
     crops = crops.part(rows)
-    for doubt in _doubts(crops, measured):
+    for doubt in _doubts(crops):
         warnings.warn(doubt, UserWarning, stacklevel=4)  # the line that called fit
-    exifs = [record.exif for record in read_photos(crops.photos, n_jobs=encoder.n_jobs)]
+    exifs = [crops.exifs[row] for row in range(len(crops))]
     photographs = Photographs(crops, exifs, groups[rows])
     where = RuntimePlan(
         device=str(device),
@@ -177,9 +176,9 @@ def _plan(encoder, tasks, weighting, seed, where):
     )
 
 
-def _doubts(crops, measured):
+def _doubts(crops):
     """What is doubtful about many of the photographs of a fit, in sentences."""
-    doubts = crop_doubts(measured)
+    doubts = crop_doubts([*crops.measured.values()])
     if crops.settings.face_locator == "whole":
         doubts += full_pictures(crops, crops.settings.face_margin)
     equal = equal_rows(crops.photos)
@@ -193,8 +192,8 @@ def _doubts(crops, measured):
 
 def _workers(encoder):
     """Processes that make views; 0: none but this one."""
-    workers = effective_n_jobs(encoder.n_jobs)
-    if workers == 1:
+    workers = local_jobs(encoder.n_jobs)
+    if workers == 1 or multiprocessing.current_process().daemon:  # a daemon may have no children
         return 0
     if multiprocessing.get_start_method() != "fork":
         try:

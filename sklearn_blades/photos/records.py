@@ -12,6 +12,7 @@ from joblib import Parallel, delayed
 from PIL import Image
 
 from ..errors import NoFaceError, PhotoError
+from ..ground.jobs import local_jobs
 from ..ground.types import Locator, Photographs
 from .exif import CATEGORICAL_TAGS, NUMERIC_TAGS, normalise_exif, read_exif
 from .faces import (
@@ -25,7 +26,7 @@ from .faces import (
     square,
     whole,
 )
-from .files import Missing, name_of
+from .files import Missing, name_of, opened
 from .locators import SEARCH_SIDE, locator
 from .pixels import harmonised, header, open_photo, resized
 from .rows import PhotoRecord, photo_list
@@ -103,7 +104,7 @@ def read_photos(
         known = ", ".join((*NUMERIC_TAGS, *CATEGORICAL_TAGS))
         raise ValueError(f"exif= holds none of the tags; its columns must be among {known}.")
     found = {key: as_face(face) for key, face in _by_real_path(faces, "faces").items()}
-    records = Parallel(n_jobs=n_jobs, prefer="threads")(
+    records = Parallel(n_jobs=local_jobs(n_jobs), require="sharedmem")(
         delayed(_read)(photo, facts, found, on_error == "skip") for photo in photos
     )
     failed = [record for record in records if isinstance(record, PhotoError)]
@@ -170,27 +171,30 @@ def face_crop(
     """
     check_margin(face_margin)
     least = least_side(min_face_size, image_size)
+    how = {"antialias": antialias, "harmonise": harmonise}
     source, face = _source(photo)
     name = name_of(getattr(photo, "path", photo))
-    size, form = header(source)
-    if form != "JPEG":  # a JPEG alone can be decoded small; others once for both uses
-        source = open_photo(source)
-    if isinstance(face_locator, str) and face_locator == "whole":
-        face = face or whole(face_margin)
+    with opened(source) as source:
+        size, form = header(source)
+        if form != "JPEG":  # a JPEG alone can be decoded small; others once for both uses
+            source = open_photo(source)
+        if isinstance(face_locator, str) and face_locator == "whole":
+            face = face or whole(face_margin)
+            check_side(name, size, face, least)
+            pixels = _scaled(_enough(source, image_size, antialias), image_size, **how)
+            return FaceCrop(pixels, face, image_size / min(size), max(size) / min(size))
+        if face is None:
+            face = _find(source, size, name, face_locator)
         check_side(name, size, face, least)
-        image = open_photo(source, min_size=image_size if antialias else None)
-        pixels = _scaled(image, image_size, antialias, harmonise)
-        return FaceCrop(pixels, face, image_size / min(size), max(size) / min(size))
-    if face is None:
-        face = _find(source, size, name, face_locator)
-    check_side(name, size, face, least)
-    left, _, right, _ = square(size, face, face_margin)
-    enough = -(-image_size * min(size) // (right - left))
-    image, face = crop(
-        open_photo(source, min_size=enough if antialias else None), face, face_margin
-    )
-    pixels = _scaled(image, image_size, antialias, harmonise)
-    return FaceCrop(pixels, face, image_size / (right - left))
+        left, _, right, _ = square(size, face, face_margin)
+        enough = -(-image_size * min(size) // (right - left))
+        image, face = crop(_enough(source, enough, antialias), face, face_margin)
+        return FaceCrop(_scaled(image, image_size, **how), face, image_size / (right - left))
+
+
+def _enough(source, side, antialias):
+    """The picture with at least ``side`` pixels on its shorter side."""
+    return open_photo(source, min_size=side if antialias else None)
 
 
 def _scaled(image, size, antialias, harmonise):
@@ -201,17 +205,7 @@ def _scaled(image, size, antialias, harmonise):
 def _read(photo, facts, found, skip):
     """One record, or with ``skip`` the `PhotoError` that prevented it."""
     try:
-        if isinstance(photo, PhotoRecord):
-            record = photo
-        elif isinstance(photo, str | os.PathLike):
-            record = PhotoRecord(photo, read_exif(photo))
-        elif isinstance(photo, Missing):
-            raise photo.error()
-        else:
-            raise TypeError(
-                f"{reprlib.repr(photo)}: a path or a PhotoRecord is needed here, not "
-                f"{type(photo).__name__}."
-            )
+        record = photo if isinstance(photo, PhotoRecord) else PhotoRecord(photo, exif_of(photo))
     except PhotoError as error:
         if skip:
             return error
@@ -221,6 +215,32 @@ def _read(photo, facts, found, skip):
         record,
         exif={**record.exif, **facts.get(real, {})},
         face=found.get(real, record.face),
+    )
+
+
+def exif_of(photo: Any) -> dict[str, Any]:
+    """What is known of a row of photographs before its pixels are: a record's own, or its file's.
+
+    Parameters
+    ----------
+    photo : PhotoRecord, str, Path or OpenFile
+
+    Raises
+    ------
+    PhotoError
+        Where there is no such file, or the row is empty.
+    TypeError
+        Where the row is no file.
+    """
+    if isinstance(photo, PhotoRecord):
+        return dict(photo.exif)
+    if isinstance(photo, Missing):
+        raise photo.error()
+    if isinstance(photo, str | os.PathLike):
+        return read_exif(photo)
+    raise TypeError(
+        f"{reprlib.repr(photo)}: a path or a PhotoRecord is needed here, not "
+        f"{type(photo).__name__}."
     )
 
 

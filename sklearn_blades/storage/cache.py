@@ -3,17 +3,23 @@
 import hashlib
 import os
 import threading
+import weakref
 from collections import OrderedDict, deque
-from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from .claims import Claims
+from .crop_store import store_for_fit
 from .disk import DISK_LIMIT, ArrayFolder, ArrayOverflow
+from .forks import LOCK
 
 CACHE_SIZE = 100
 """MB of arrays that a process keeps in memory, where no other bound is given."""
+
+DISK_SIZE = DISK_LIMIT / 10**6
+"""MB of them on disk, where no other bound is given."""
 
 MOST_CLAIMS = 128
 """Lock files that one `ArrayCache.fill` holds open at most; on macOS a process may open 256."""
@@ -50,10 +56,10 @@ def _real_path(path, device, inode):
 
 
 class ArrayCache:
-    """A mapping of key to array, in memory and on disk; safe between threads.
+    """A mapping of key to array, in memory and on disk; safe between threads, and in forked copies.
 
     Memory keeps what was used last. What falls out of it goes to a temporary file, where no
-    folder has it already.
+    folder has it already. The crops of fits are in a file of their own: see `crop_store`.
 
     Parameters
     ----------
@@ -61,31 +67,34 @@ class ArrayCache:
         Bound on what is kept in memory.
     folder : str, optional
         Keep a copy of everything here, across processes and sessions.
-    max_disk_bytes : int
-        Bound on what is kept there, or else in the temporary file.
+    max_disk_bytes : float
+        Bound on what is kept there, or else in the temporary file; and on the crops of fits.
     """
 
     def __init__(self, max_bytes=CACHE_SIZE * _MB, folder=None, max_disk_bytes=DISK_LIMIT):
-        self.max_bytes = max_bytes
+        self.max_bytes, self.max_disk_bytes = max_bytes, max_disk_bytes
         self.folder = None if folder is None else ArrayFolder(folder, max_disk_bytes)
-        self._overflow = ArrayOverflow(max_disk_bytes) if folder is None else None
-        self._arrays, self._bytes, self._lock = OrderedDict(), 0, threading.Lock()
+        self._overflow = ArrayOverflow(max_disk_bytes)
+        self._arrays, self._bytes, self._stores = OrderedDict(), 0, {}
         self._claims = {}
+        _all.add(self)
 
     def get(self, key):
         """Return the array, read-only, or None."""
-        with self._lock:
+        with LOCK:
             if key in self._arrays:
                 self._arrays.move_to_end(key)
                 return self._arrays[key]
-        if self.folder is None:
-            # It stays in the file: in epochs all come in turns, and what would make room for it
-            # is as likely to be next. So workers grow no memory of their own either.
-            return self._overflow.read(key)
-        array = self.folder.read(key)
-        if array is not None:
+            stores = [*self._stores.values()]
+        for store in stores:
+            if (slot := store.slot(key)) is not None:
+                return store.read(slot)
+        if self.folder is not None and (array := self.folder.read(key)) is not None:
             self._keep(key, array)
-        return array
+            return array
+        # It stays in the file: in epochs all come in turns, and what would make room for it is as
+        # likely to be next. So workers grow no memory of their own either.
+        return self._overflow.read(key)
 
     def put(self, key, array):
         """Remember an array; it becomes read-only."""
@@ -93,6 +102,34 @@ class ArrayCache:
         self._keep(key, array)
         if self.folder is not None:
             self.folder.write(key, array)
+
+    def put_if_room(self, key, array):
+        """Remember an array in memory, unless others would have to make room for it."""
+        with LOCK:
+            if self._bytes + array.nbytes <= self.max_bytes:
+                self._keep(key, array)
+
+    def put_on_disk(self, key, array):
+        """Keep a copy in the folder, if there is one, for other processes."""
+        if self.folder is not None:
+            self.folder.write(key, array)
+
+    def crop_store(self, n_rows, keys, row_bytes):
+        """The file for the crops of a fit, and a sentence where they have no room.
+
+        ``keys`` is a callable, asked only where its answer counts; see `store_for_fit`.
+        """
+        known = keys() if row_bytes in self._stores else None
+        folder = None if self.folder is None else self.folder.place()
+        with LOCK:
+            return store_for_fit(
+                self._stores,
+                n_rows,
+                known,
+                row_bytes=row_bytes,
+                max_bytes=self.max_disk_bytes,
+                folder=folder,
+            )
 
     def fill(self, keys, make, *, batch, start=None, ahead=0):
         """Return the arrays of keys, and make those that are not known.
@@ -127,7 +164,7 @@ class ArrayCache:
         for wait in (False, True):  # first what nobody is at, then what others were at
             asked, left = left, []
             started = deque()
-            with _Claims(self._claim) as claims:
+            with Claims(self._claim) as claims:
                 for begin in range(0, len(asked), batch):
                     part = asked[begin : begin + batch]
                     ours = claims.take(part, wait=wait)
@@ -143,22 +180,28 @@ class ArrayCache:
                     found |= self._finish(*started.popleft(), make, claims)
         return found
 
-    def resize(self, max_bytes):
-        """Change the bound on what is kept in memory."""
-        with self._lock:
-            self.max_bytes = max_bytes
+    def resize(self, max_bytes, max_disk_bytes):
+        """Change the bounds on what is kept in memory and on disk."""
+        with LOCK:
+            self.max_bytes, self.max_disk_bytes = max_bytes, max_disk_bytes
+            for disk in filter(None, (self.folder, self._overflow)):
+                disk.max_bytes = max_disk_bytes
             self._shrink()
 
     def clear(self):
         """Forget everything, in this process's memory and on disk."""
-        with self._lock:
+        with LOCK:
             self._arrays.clear()
+            self._stores.clear()
             self._bytes = 0
-        (self.folder or self._overflow).clear()
+        self._overflow.clear()
+        if self.folder is not None:
+            self.folder.clear()
 
     def __reduce__(self):
         # What is cached never travels: another process has, or makes, a cache of its own.
-        return _shared, (None if self.folder is None else self.folder.named, self.max_bytes)
+        folder = None if self.folder is None else self.folder.named
+        return _shared, (folder, self.max_bytes, self.max_disk_bytes)
 
     def _known(self, keys):
         return {key: array for key in keys if (array := self.get(key)) is not None}
@@ -172,7 +215,9 @@ class ArrayCache:
 
     def _claim(self, group, held, *, wait):
         if self.folder is not None:
-            return self.folder.lock(group, held, wait=wait)
+            taken = self.folder.lock(group, held, wait=wait)
+            if taken is not None:
+                return taken
         lock = self._claims.setdefault(group, threading.Lock())
         taken = lock.acquire(blocking=wait)
         if taken:
@@ -181,7 +226,7 @@ class ArrayCache:
 
     def _keep(self, key, array):
         array.flags.writeable = False
-        with self._lock:
+        with LOCK:
             if key in self._arrays:
                 return
             if array.nbytes > self.max_bytes:
@@ -198,54 +243,25 @@ class ArrayCache:
             self._spill(oldest, array)
 
     def _spill(self, key, array):
-        if self._overflow is not None:
+        if self.folder is None or not self.folder.writable:
             self._overflow.write(key, array)
 
 
-class _Claims:
-    """The claims of one `ArrayCache.fill`; whatever it still holds is let go at the end.
-
-    Claims are locks on groups of keys, so that there are never more than 4096 lock files. Several
-    batches of one ``fill`` may share a group.
-    """
-
-    def __init__(self, claim):
-        self._claim, self._held, self._uses = claim, {}, {}
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        for lock in self._held.values():
-            lock.close()
-
-    def take(self, keys, *, wait):
-        """Claim keys and return those that are ours; without ``wait`` not all may be."""
-        # In one order: two that wait for the same groups cannot each have what the other needs.
-        for group in sorted(_groups(keys)):
-            with ExitStack() as lock:
-                if group in self._held or self._claim(group, lock, wait=wait):
-                    self._held.setdefault(group, lock.pop_all())
-                    self._uses[group] = self._uses.get(group, 0) + 1
-        return [key for key in keys if key[:3] in self._held]
-
-    def give_back(self, keys):
-        """Let go of the groups of these keys that no other batch has."""
-        for group in _groups(keys):
-            self._uses[group] -= 1
-            if not self._uses[group]:
-                del self._uses[group]
-                self._held.pop(group).close()
-
-
-def _groups(keys):
-    return {key[:3] for key in keys}
-
-
 _caches: dict[str | None, ArrayCache] = {}
+_all: weakref.WeakSet = weakref.WeakSet()
 
 
-def cache_for(memory=None, cache_size=CACHE_SIZE):
+def _forget_claims():
+    """In a forked copy: the threads that held claims are not there, and never give them back."""
+    for cache in _all:
+        cache._claims = {}
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_claims)
+
+
+def cache_for(memory=None, cache_size=CACHE_SIZE, disk_size=DISK_SIZE):
     """The cache of this process, in memory or for a folder.
 
     Parameters
@@ -255,17 +271,21 @@ def cache_for(memory=None, cache_size=CACHE_SIZE):
         of memory.
     cache_size : float
         MB to keep in memory; of several that are asked for the last one counts.
+    disk_size : float
+        MB to keep on disk; likewise.
 
     Returns
     -------
     ArrayCache
     """
-    return _shared(memory, cache_size * _MB)
+    return _shared(memory, cache_size * _MB, disk_size * _MB)
 
 
-def _shared(memory, max_bytes):
+def _shared(memory, max_bytes, max_disk_bytes):
     folder = None if memory is None else str(Path(memory).resolve())
-    # Made each time, so that a folder somebody deleted is there again.
-    cache = _caches.setdefault(folder, ArrayCache(max_bytes, folder))
-    cache.resize(max_bytes)
+    with LOCK:
+        cache = _caches.get(folder)
+        if cache is None:
+            cache = _caches[folder] = ArrayCache(max_bytes, folder, max_disk_bytes)
+    cache.resize(max_bytes, max_disk_bytes)
     return cache

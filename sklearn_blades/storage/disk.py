@@ -5,7 +5,6 @@ import hashlib
 import io
 import os
 import tempfile
-import threading
 import time
 import uuid
 import warnings
@@ -15,7 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-DISK_LIMIT = 10 << 30
+try:
+    import fcntl
+except ImportError:  # Windows, where every disk has locks
+    fcntl = None  # type: ignore[assignment]
+
+from .forks import LOCK
+
+DISK_LIMIT = 10**10
 """Bytes that a folder, or the temporary file of a process, keeps."""
 
 _CHECK = 8  # bytes of checksum behind each array
@@ -41,7 +47,7 @@ class ArrayOverflow:
     """
 
     def __init__(self, max_bytes=DISK_LIMIT):
-        self.max_bytes, self._lock = max_bytes, threading.Lock()
+        self.max_bytes = max_bytes
         self.clear()
 
     def read(self, key):
@@ -58,7 +64,7 @@ class ArrayOverflow:
 
     def write(self, key, array):
         """Keep an array, while there is room; where that fails, one warning says so."""
-        with self._lock:
+        with LOCK:
             if key in self._places or self._used + array.nbytes > self.max_bytes or self._failed:
                 return
             try:
@@ -80,7 +86,7 @@ class ArrayOverflow:
 
     def clear(self):
         """Forget everything; the file closes when nobody is reading any more."""
-        with self._lock:
+        with LOCK:
             self._places, self._forms = {}, {}  # arrays of one form share it
             self._file, self._used, self._failed = None, 0, False
 
@@ -98,11 +104,11 @@ class _PrivateFile:
         # Unbuffered: a forked copy sees all that was appended before.
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         weakref.finalize(self, self._file.close)
-        self.owner, self._end, self._lock = os.getpid(), 0, threading.Lock()
+        self.owner, self._end = os.getpid(), 0
 
     def append(self, raw):
         """Write bytes and return their offset."""
-        with self._lock:
+        with LOCK:
             self._file.seek(self._end)
             if self._file.write(raw) < raw.nbytes:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -112,7 +118,7 @@ class _PrivateFile:
     def read(self, offset, size):
         if hasattr(os, "pread"):
             return os.pread(self._file.fileno(), size, offset)
-        with self._lock:  # Windows: all threads share one position
+        with LOCK:  # Windows: all threads share one position
             self._file.seek(offset)
             return self._file.read(size)
 
@@ -133,13 +139,16 @@ class ArrayFolder:
         self.named, self.max_bytes = str(folder), max_bytes
         self._root = Path(folder, "sklearn_blades")
         self._unseen = max_bytes  # bytes written since the last look
-        try:
-            (self._root / "locks").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OSError(
-                f"memory={self.named!r} cannot hold a cache ({error.strerror}); name another "
-                "folder, or use memory=None."
-            ) from error
+        self.writable, self._locks = True, None  # None: not tried yet
+
+    def place(self):
+        """The folder for files of other kinds; None where this one cannot be written."""
+        if self.writable:
+            try:
+                self._root.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                self._give_up(error)
+        return str(self._root) if self.writable else None
 
     def read(self, key):
         """Return the array, or None; a damaged file is deleted."""
@@ -157,7 +166,9 @@ class ArrayFolder:
         return np.load(io.BytesIO(body), allow_pickle=False)
 
     def write(self, key, array):
-        """Keep an array; where that fails, a warning says so."""
+        """Keep an array; where that fails, one warning says so, and no more are written."""
+        if not self.writable:
+            return
         body = io.BytesIO()
         np.save(body, array)
         raw = body.getvalue() + _checksum(body.getvalue())
@@ -165,17 +176,12 @@ class ArrayFolder:
         part = path.with_name(f"{uuid.uuid4().hex}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # A reader sees the whole file or none, also when two write or one is killed.
-            part.write_bytes(raw)
-            part.replace(path)
-        except FileNotFoundError:
-            pass  # the cache was cleared meanwhile
+            with suppress(FileNotFoundError):  # the cache was cleared meanwhile
+                # A reader sees the whole file or none, also when two write or one is killed.
+                part.write_bytes(raw)
+                part.replace(path)
         except OSError as error:
-            warnings.warn(
-                f"memory={self.named!r} cannot be written ({error.strerror}); what is missing "
-                "there will be computed again.",
-                stacklevel=2,
-            )
+            self._give_up(error)
         finally:
             _delete(part)
         self._unseen += _on_disk(len(raw))
@@ -183,14 +189,27 @@ class ArrayFolder:
             self._trim()
 
     def lock(self, name, held, *, wait):
-        """Lock a name among processes until ``held`` closes or ours ends; False if it is taken."""
+        """Lock a name among processes until ``held`` closes or ours ends.
+
+        Returns
+        -------
+        bool or None
+            False if it is taken; None where the folder has no locks, which one warning says.
+        """
         from filelock import FileLock, Timeout  # imports asyncio: not for `import photos`
 
-        lock = FileLock(self._root / "locks" / name)
+        path = self._root / "locks" / name
+        if not self._can_lock(path):
+            return None
+        lock = FileLock(path)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)  # somebody may have deleted all
             lock.acquire(timeout=-1 if wait else 0)
         except Timeout:
             return False
+        except OSError as error:
+            self._give_up(error)
+            return None
         held.callback(lock.release)
         return True
 
@@ -198,6 +217,36 @@ class ArrayFolder:
         """Delete all arrays; locks stay, for somebody may hold one."""
         for _, _, path in self._files():
             _delete(path)
+        self.writable, self._locks = True, None  # there is room again, perhaps
+
+    def _can_lock(self, path):
+        """Whether the folder has locks; tried once, for where it has none some wait for ever."""
+        if self._locks is None and self.writable:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                problem = _lock_problem(path)
+            except OSError as error:
+                self._give_up(error)
+                return False
+            self._locks = problem is None
+            if problem:
+                warnings.warn(
+                    f"memory={self.named!r} has no locks ({problem}): threads wait for each other, "
+                    "but another process may embed the same photographs at the same time.",
+                    stacklevel=2,
+                )
+        return self.writable and self._locks
+
+    def _give_up(self, error):
+        with LOCK:
+            first, self.writable = self.writable, False
+        if first:
+            warnings.warn(
+                f"memory={self.named!r} cannot be written ({error.strerror}): what is missing "
+                "there is kept in memory and in a temporary file, for this process alone. To keep "
+                "it for others, name a folder that can be written and has room.",
+                stacklevel=2,
+            )
 
     def _path(self, key):
         return self._root / key[:2] / f"{key}.npy"
@@ -206,7 +255,7 @@ class ArrayFolder:
         """Yield (modification time, size, path) of all that `write` left."""
         for folder, _, names in os.walk(self._root):
             for path in (Path(folder, name) for name in names if name.endswith((".npy", ".part"))):
-                with suppress(FileNotFoundError):  # deleted by another process meanwhile
+                with suppress(OSError):  # deleted by another process meanwhile
                     stat = path.stat()
                     yield stat.st_mtime, _on_disk(stat.st_size), path
 
@@ -217,6 +266,19 @@ class ArrayFolder:
             if excess > 0 or (path.suffix == ".part" and used < time.time() - _ABANDONED):
                 _delete(path)
                 excess -= size
+
+
+def _lock_problem(path):
+    """Why a file cannot be locked, or None; that it is locked already is no such problem."""
+    if fcntl is None:
+        return None
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            taken = error.errno in (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
+            return None if taken else error.strerror
+    return None
 
 
 def _checksum(raw):

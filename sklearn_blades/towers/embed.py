@@ -7,10 +7,10 @@ from functools import partial
 
 import numpy as np
 import torch
-from joblib import effective_n_jobs, parallel_config
 
 from ..errors import PhotoError
 from ..ground.device import autocast, full_precision
+from ..ground.jobs import local_jobs
 from ..photos.doubts import SAMPLE, full_pictures
 from ..storage.cache import ArrayCache, key_of
 
@@ -74,9 +74,7 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
         made = _embedded(embedding, np.stack([*pixels.values()]), device, precision)
         return {key: row.copy() for key, row in zip(pixels, made, strict=True)}
 
-    with parallel_config("threading"):  # else joblib answers for processes
-        n_threads = effective_n_jobs(n_jobs)
-    with _decoder(crops, n_threads, alone=len(rows) <= batch) as begin:
+    with _decoder(crops, local_jobs(n_jobs), alone=len(rows) <= batch) as begin:
         plan = {
             "start": lambda keys: {key: begin(rows[key][0]) for key in keys},
             "ahead": AHEAD,
@@ -139,7 +137,7 @@ def _rows_by_key(crops, digest, precision):
         if name is None:
             unnamed[f"row {row}"] = [row]
         else:
-            named.setdefault(key_of(digest, precision, name), []).append(row)
+            named.setdefault(key_of(digest, precision, torch.__version__, name), []).append(row)
     return named, unnamed, failed
 
 

@@ -7,7 +7,7 @@ import PIL
 import pytest
 from PIL import Image
 
-from sklearn_blades.photos import crops
+from sklearn_blades.photos import crop_keys
 from sklearn_blades.photos.crops import Crops, CropSettings, photo_key
 from sklearn_blades.storage.cache import ArrayCache
 from tests.photos.test_colour import profile
@@ -70,12 +70,26 @@ def test_images_that_look_the_same_share_a_crop():
 
 
 def test_a_crop_of_other_code_is_not_taken(monkeypatch, tmp_path):
+    cv2 = pytest.importorskip("cv2")
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    keys = {photo_key(tmp_path / "a.png", WHOLE)}
-    with monkeypatch.context() as patch:
-        patch.setattr(crops, "CUT_VERSION", crops.CUT_VERSION + 1)
-        keys.add(photo_key(tmp_path / "a.png", WHOLE))
-    with monkeypatch.context() as patch:
-        patch.setattr(PIL, "__version__", "0.1")
-        keys.add(photo_key(tmp_path / "a.png", WHOLE))
-    assert len(keys) == 3
+    haar = WHOLE._replace(face_locator="haar")
+    changes = [
+        (crop_keys, "CUT_VERSION", crop_keys.CUT_VERSION + 1),
+        (PIL, "__version__", "0.1"),
+        (np, "__version__", "0.1"),
+        (crop_keys.features, "version", lambda codec: "0.1"),
+        (crop_keys, "version", lambda package: "0.1"),
+        (cv2, "__version__", "0.1"),
+    ]
+    keys = {photo_key(tmp_path / "a.png", haar)}
+    for change in changes:
+        crop_keys.libraries.cache_clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(*change)
+            keys.add(photo_key(tmp_path / "a.png", haar))
+    crop_keys.libraries.cache_clear()
+    assert len(keys) == 1 + len(changes)
+    with monkeypatch.context() as patch:  # which finds no face here
+        whole = photo_key(tmp_path / "a.png", WHOLE)
+        patch.setattr(cv2, "__version__", "0.1")
+        assert photo_key(tmp_path / "a.png", WHOLE) == whole

