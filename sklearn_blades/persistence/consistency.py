@@ -48,7 +48,8 @@ def _one_class(head):
 
 def _are_sources(sources, scores):
     return (
-        all(isinstance(name, str) for name in sources)
+        len(sources) > 0
+        and all(isinstance(name, str) for name in sources)
         and all(isinstance(part, np.ndarray) and _are_sorted(part) for part in sources.values())
         and np.array_equal(np.sort(np.concatenate([*sources.values()])), scores)
     )
