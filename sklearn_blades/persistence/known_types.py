@@ -115,9 +115,9 @@ def _are_words(value):
 
 
 _ARGUMENTS = {
-    "scale": lambda value: isinstance(value, Real) and 0 < value < math.inf,
-    "gamma": lambda value: isinstance(value, Real) and 0 <= value < math.inf,
-    "max_classes": lambda value: isinstance(value, Integral) and value > 0,
+    "scale": lambda value: isinstance(value, Real) and 0 < float(value) < math.inf,
+    "gamma": lambda value: isinstance(value, Real) and 0 <= float(value) < math.inf,
+    "max_classes": lambda value: isinstance(value, Integral) and int(value) > 0,
     "regions": _are_words,
     "calibrators": lambda value: (
         isinstance(value, list)
