@@ -1,10 +1,14 @@
 """The yardsticks are what they say: a wrong yardstick makes any claim of speed worthless."""
 
+import json
+import sys
+
 import pytest
 import torch
 
 from benchmarks import _measure, release
 from benchmarks.release import ReleaseStep
+from benchmarks.reliability import _watch, models, photographs, summary
 from benchmarks.step import LR, PRIMARY, Setting, hypergradient_of, prepared, problem
 
 
@@ -54,3 +58,46 @@ def test_rounds_turn_the_order_and_take_a_ways_own_clock():
     seconds = _measure.rounds(ways, 2)
     assert order == ["a", "b", "a", "b", "b", "a"]  # a warm-up, then two rounds
     assert [row["b"] for row in seconds] == [7.0, 7.0]
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory as Linux keeps them")
+
+
+@linux
+def test_the_watch_sees_what_no_look_should_do(tmp_path):
+    job = {"module": "tests.offender", "look": "look", "warm": [], "ending": ".bin", "begin": 0}
+    (tmp_path / "job").write_text(json.dumps({**job, "folder": str(tmp_path), "end": 8}))
+    lines, status = _watch(tmp_path / "job")
+    assert status == 7
+    assert lines[-1] == {"begins": 7, "kind": "end"}
+    ended = {line["kind"]: line for line in lines if "ended" in line}
+    events = {kind: set(line["events"]) for kind, line in ended.items()}
+    assert events["pickle"] == {"pickle.find_class"}
+    assert "subprocess.Popen" in events["program"]
+    assert "socket.connect" in events["network"]
+    assert events["code"] == {"compile", "exec"}
+    assert events["write"] == {f"open {tmp_path}/mutated.bin.more to write"}
+    outcomes = {kind: line["outcome"] for kind, line in ended.items()}
+    assert {kind for kind, outcome in outcomes.items() if outcome == "untyped"} == {
+        "memory", "untyped",
+    }  # fmt: skip
+    assert "MemoryError" in ended["memory"]["said"]
+
+
+@linux
+@pytest.mark.parametrize("part", [models, photographs])
+def test_mutated_files_end_in_typed_errors_or_answers(part):
+    pytest.importorskip("pillow_heif")
+    report = part(120, seed=7)
+    assert report["files"] == sum(report["outcomes"].values()) == 120
+    assert report["outcomes"].keys() <= {"typed", "same", "different", "other pixels or tags"}
+    assert report["outcomes"]["typed"] > 40
+    assert report["outcomes"]["same"] > 0
+    assert report["done_besides"] == {}
+    assert report["largest"]["mb"] < 1000
+
+
+def test_a_damaged_file_that_answers_otherwise_is_counted_by_that_name():
+    line = {"outcome": "different", "said": "", "seconds": 1.0, "bytes": 0, "events": {}}
+    found = [{**line, "kind": "damaged: cut a"}, {**line, "kind": "forged: edited a"}]
+    assert summary(found)["outcomes"] == {"damaged and different": 1, "different": 1}
