@@ -21,8 +21,8 @@ _FORK = get_context("fork")  # a cold start of Python and torch takes longer tha
 _SMALL = {"face_locator": "whole", "image_size": 32, "device": "cpu", "random_state": 0}
 
 
-def kills(n, seed=0):
-    """Kill ``n`` programs, in turn a fit with checkpoints, a save and a filling of the cache.
+def kills(n, seed=0, programs=("fit", "save", "cache")):
+    """Kill ``n`` programs: fits with checkpoints, saves and fillings of the cache, alike.
 
     Returns
     -------
@@ -32,12 +32,12 @@ def kills(n, seed=0):
     """
     torch.set_num_threads(1)
     rng = np.random.default_rng(seed)
-    counts = {name: n // 3 + (place < n % 3) for place, name in enumerate(_KINDS)}
+    k = len(programs)
+    counts = {name: n // k + (place < n % k) for place, name in enumerate(programs)}
     with TemporaryDirectory() as folder:
         photos = make_photos(24, Path(folder, "photographs"), random_state=0)
         return {
-            name: kind(counts[name], photos, Path(folder, name), rng)
-            for name, kind in _KINDS.items()
+            name: _KINDS[name](counts[name], photos, Path(folder, name), rng) for name in programs
         }
 
 

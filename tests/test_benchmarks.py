@@ -1,6 +1,8 @@
 """The yardsticks are what they say: a wrong yardstick makes any claim of speed worthless."""
 
+import ast
 import json
+import subprocess
 import sys
 
 import pytest
@@ -95,6 +97,15 @@ def test_mutated_files_end_in_typed_errors_or_answers(part):
     assert report["outcomes"]["same"] > 0
     assert report["done_besides"] == {}
     assert report["largest"]["mb"] < 1000
+
+
+@linux
+def test_a_killed_save_leaves_a_whole_file_and_the_next_one_sweeps():
+    # In a process of its own: what is killed is a fork, before torch has threads.
+    program = "from benchmarks._kills import kills; print(kills(4, 1, ['save'])['save'])"
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    found = ast.literal_eval(subprocess.check_output(command, text=True))
+    assert (found["kills"], found["whole"], found["parts_left_in_the_end"]) == (4, 4, 0)
 
 
 def test_a_damaged_file_that_answers_otherwise_is_counted_by_that_name():

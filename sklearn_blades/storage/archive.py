@@ -81,6 +81,8 @@ def read_container(path):
     """
     if what := special(path):  # which may have no end, or never begin
         raise OSError(f"{path} is {what}, and no file.")
+    if Path(path).is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name the file in it.")
     with Path(path).open("rb") as opened:
         # Of the opened file: another process may have put a new one in its place by now.
         size = os.fstat(opened.fileno()).st_size

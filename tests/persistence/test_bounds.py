@@ -128,6 +128,11 @@ def test_a_device_and_a_pipe_are_not_read(tmp_path):
             load(path)
 
 
+def test_a_folder_is_not_read(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder; name the file in it"):
+        load(tmp_path)
+
+
 def test_memory_that_is_not_there_is_said_as_such(file, monkeypatch):
     def full(raw):
         raise MemoryError
