@@ -1,5 +1,6 @@
 """The yardsticks are what they say: a wrong yardstick makes any claim of speed worthless."""
 
+import ast
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import torch
 
 from benchmarks import _measure, release, task_scores
 from benchmarks.release import ReleaseStep
+from benchmarks.reliability import _watch, models, photographs, summary
 from benchmarks.step import LR, PRIMARY, Setting, hypergradient_of, prepared, problem
 
 
@@ -112,3 +114,55 @@ def test_task_scores_are_measured_in_a_process_of_their_own():
     scores = task_scores.scored(40, different=8)
     assert {"manipulated", "ISOSpeedRatings"} <= {*scores}
     assert all(0 <= score["loss"] <= 1 for score in scores.values())
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of memory as Linux keeps them")
+
+
+@linux
+def test_the_watch_sees_what_no_look_should_do(tmp_path):
+    job = {"module": "tests.offender", "look": "look", "warm": [], "ending": ".bin", "begin": 0}
+    (tmp_path / "job").write_text(json.dumps({**job, "folder": str(tmp_path), "end": 8}))
+    lines, status = _watch(tmp_path / "job")
+    assert status == 7
+    assert lines[-1] == {"begins": 7, "kind": "end"}
+    ended = {line["kind"]: line for line in lines if "ended" in line}
+    events = {kind: set(line["events"]) for kind, line in ended.items()}
+    assert events["pickle"] == {"pickle.find_class"}
+    assert "subprocess.Popen" in events["program"]
+    assert "socket.connect" in events["network"]
+    assert events["code"] == {"compile", "exec"}
+    assert events["write"] == {f"open {tmp_path}/mutated.bin.more to write"}
+    outcomes = {kind: line["outcome"] for kind, line in ended.items()}
+    assert {kind for kind, outcome in outcomes.items() if outcome == "untyped"} == {
+        "memory", "untyped",
+    }  # fmt: skip
+    assert "MemoryError" in ended["memory"]["said"]
+
+
+@linux
+@pytest.mark.parametrize("part", [models, photographs])
+def test_mutated_files_end_in_typed_errors_or_answers(part):
+    pytest.importorskip("pillow_heif")
+    report = part(120, seed=7)
+    assert report["files"] == sum(report["outcomes"].values()) == 120
+    assert report["outcomes"].keys() <= {"typed", "same", "different", "other pixels or tags"}
+    assert report["outcomes"]["typed"] > 40
+    assert report["outcomes"]["same"] > 0
+    assert report["done_besides"] == {}
+    assert report["largest"]["mb"] < 1000
+
+
+@linux
+def test_a_killed_save_leaves_a_whole_file_and_the_next_one_sweeps():
+    # In a process of its own: what is killed is a fork, before torch has threads.
+    program = "from benchmarks._kills import kills; print(kills(4, 1, ['save'])['save'])"
+    command = [sys.executable, "-W", "ignore", "-c", program]
+    found = ast.literal_eval(subprocess.check_output(command, text=True))
+    assert (found["kills"], found["whole"], found["parts_left_in_the_end"]) == (4, 4, 0)
+
+
+def test_a_damaged_file_that_answers_otherwise_is_counted_by_that_name():
+    line = {"outcome": "different", "said": "", "seconds": 1.0, "bytes": 0, "events": {}}
+    found = [{**line, "kind": "damaged: cut a"}, {**line, "kind": "forged: edited a"}]
+    assert summary(found)["outcomes"] == {"damaged and different": 1, "different": 1}

@@ -15,22 +15,45 @@ def resolve_device(device="auto"):
     Raises
     ------
     ValueError
-        If the name is no device of torch, or the device is not on this machine.
+        If the name is no device that computes, or the device is not on this machine.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    resolved = parse_device(device)
+    if resolved.type == "cpu":
+        return resolved
+    n_devices = _kinds()[resolved.type].device_count()
+    if (resolved.index or 0) >= n_devices:
+        raise ValueError(
+            f"device={device!r}: this machine shows {n_devices} {resolved.type.upper()} devices; "
+            "use device='auto' or device='cpu'."
+        )
+    return resolved
+
+
+def parse_device(device):
+    """The ``torch.device`` of a name, on this machine or not.
+
+    Raises
+    ------
+    ValueError
+        If the name is no device of torch, or one that only stands for others, as ``"meta"`` does.
+    """
     try:
-        resolved = torch.device(device)
+        named = torch.device(device)
     except (RuntimeError, TypeError) as error:
         raise ValueError(
             f"device={device!r} is not a device; use 'auto', 'cpu' or 'cuda'."
         ) from error
-    if resolved.type == "cuda" and (resolved.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
-            f"device={device!r}: this machine shows {torch.cuda.device_count()} CUDA devices; "
-            "use device='auto' or device='cpu'."
-        )
-    return resolved
+    if named.type not in _kinds():
+        raise ValueError(f"device={device!r} does not compute here; use 'auto', 'cpu' or 'cuda'.")
+    return named
+
+
+def _kinds():
+    """Where this torch can compute, and what counts the devices of each kind."""
+    named = {kind: getattr(torch, kind, None) for kind in ("cpu", "cuda", "mps", "xpu")}
+    return {kind: place for kind, place in named.items() if hasattr(place, "device_count")}
 
 
 def resolve_precision(precision, device):

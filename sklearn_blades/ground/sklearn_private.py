@@ -22,11 +22,13 @@ except ImportError:
             return None
 
 
-CALIBRATORS = [
-    getattr(calibration, name)
-    for name in ("_SigmoidCalibration", "_TemperatureScaling")  # the second since 1.8
+# With the numbers that each has learned; the second is there since 1.8.
+_LEARNED = {"_SigmoidCalibration": ("a_", "b_"), "_TemperatureScaling": ("beta_",)}
+CALIBRATORS = {
+    getattr(calibration, name): numbers
+    for name, numbers in _LEARNED.items()
     if hasattr(calibration, name)
-]
+}
 
 __all__ = [
     "CALIBRATORS",

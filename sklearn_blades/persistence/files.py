@@ -10,11 +10,11 @@ by name in one list; nothing else can come out of a file:
   `FixedThresholdClassifier` of scikit-learn.
 
 What belongs to a machine and not to a model stays behind: ``memory``, ``cache_size``,
-``checkpoint_dir`` and ``n_jobs`` are at their defaults after loading, and a CUDA ``device`` is
-``"auto"``.
+``checkpoint_dir`` and ``n_jobs`` are at their defaults after loading, and a ``device`` is
+``"auto"`` where it is CUDA, or one that the loading machine lacks. Other paths stay in the file,
+and `load` keeps them only where it is told to.
 """
 
-import inspect
 import platform
 import types
 import warnings
@@ -25,23 +25,22 @@ import numpy as np
 import sklearn
 import torch
 from sklearn.exceptions import InconsistentVersionWarning
-from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.utils.validation import check_is_fitted
 
 import sklearn_blades
 
 from ..ground.types import StrPath
-from ..storage.archive import damaged, read_container, write_container
+from ..storage.archive import damaged, is_container, read_container, write_container
 from ..storage.plain_data import from_tree, spell, to_tree
-from ..towers.embedding import JointEmbedding, from_saved
+from ..towers.embedding import JointEmbedding
 from ..towers.weights import checked_towers
-from .known_types import ESTIMATORS, LATER, RECORDS, check
+from .building import OF_THE_MACHINE, Builder, is_fitted_name
+from .foreign import what_else
+from .known_types import ESTIMATORS, RECORDS, check
+from .trial import try_out
 
 __all__ = ["load", "save"]
 
-_CLASSES = {cls.__name__: cls for cls in (JointEmbedding, *ESTIMATORS, *RECORDS)}
-_PRIVATE = {"_n_features_out", "_sklearn_output_config"}  # which answers depend on
-_OF_THE_MACHINE = {"memory", "cache_size", "checkpoint_dir", "n_jobs"}
 _GENERATORS = (np.random.RandomState, np.random.Generator)
 
 
@@ -67,7 +66,7 @@ def save(detector: Any, path: StrPath, *, training: bool = False) -> None:
         If a part makes no sense, such as weights that are NaN, or if ``training=True`` and the
         text tower is gone already.
     OSError
-        If ``path`` is a folder, or lies in one that is not there.
+        If ``path`` is a folder, a device or a pipe, or lies in a folder that is not there.
     NotFittedError
         If the detector is not fitted.
 
@@ -96,45 +95,60 @@ def save(detector: Any, path: StrPath, *, training: bool = False) -> None:
     write_container(path, content, arrays)
 
 
-def load(path: StrPath) -> Any:
+def load(path: StrPath, *, trust_paths: bool = False) -> Any:
     """Load what `save` saved.
 
     Parameters
     ----------
     path : str or Path
-        Of any origin: nothing in the file is run. What it answers is another matter.
+        Of any origin: nothing in the file is run, and nothing but the file is opened or asked.
+        What it answers is another matter.
+    trust_paths : bool, default=False
+        Keep what leads out of the file, because you trust whoever saved it: the paths in an
+        encoder's ``face_locator`` and ``pretrained``, which `transform` and `fit` would open, and
+        text towers (``training=True``) of architectures whose configuration or vocabulary lives
+        on a model hub, which is asked for them at once. Without it a path in ``pretrained`` is
+        left out, with a warning, for it changes no answer; the other two are refused.
 
     Returns
     -------
     estimator
-        Fitted, on the CPU.
+        Fitted, on the CPU. It was asked once about a black picture, or a row of zeros.
 
     Raises
     ------
     ValueError
-        Naming the file, if it is of a newer format, damaged, or made to deceive.
+        Naming the file, if it is of a newer format, damaged, made to deceive, or something else:
+        what it is then, and what reads it.
     OSError
-        If it cannot be opened.
+        If it cannot be opened, or is no file.
 
     Warns
     -----
     InconsistentVersionWarning
         If another version of scikit-learn saved it.
+    UserWarning
+        If a path was left out.
 
     See Also
     --------
     save : Writes it.
     """
-    content, arrays = read_container(path)
+    try:
+        content, arrays = read_container(path)
+    except ValueError as error:
+        if is_container(path) or not (known := what_else(path)):
+            raise
+        raise damaged(path, known) from error
     try:
         version = content["versions"]["scikit-learn"]
-        detector = from_tree(
-            content["object"], arrays, partial(_build, strict=version == sklearn.__version__)
-        )
+        build = Builder(strict=version == sklearn.__version__, trust_paths=trust_paths)
+        detector = from_tree(content["object"], arrays, build)
         if type(detector) not in ESTIMATORS:
             raise ValueError(f"a {type(detector).__name__} is no estimator.")
         if arrays:
             raise ValueError(f"nothing refers to its tensor {min(arrays)!r}.")
+        try_out(detector, build.estimators)
     except Exception as error:  # as in `read_container`
         raise damaged(path, error) from error
     if version != sklearn.__version__:
@@ -144,6 +158,13 @@ def load(path: StrPath) -> Any:
             original_sklearn_version=version,
         )
         warnings.warn(warning, stacklevel=2)
+    for name, value in build.left_behind.items():
+        warnings.warn(
+            f"{path}: {name}={str(value)!r} is a path of the machine that saved it and is left "
+            "out. Answers do not depend on it, only another fit would; load(path, "
+            "trust_paths=True) keeps it.",
+            stacklevel=2,
+        )
     return detector
 
 
@@ -185,7 +206,7 @@ def _estimator_parts(estimator, place):
     in_fitted = any(str(part).endswith("_") for part in place)
     parts = {}
     for name, value in estimator.__getstate__().items():
-        if name in _OF_THE_MACHINE or not (name in params or _is_fitted_name(estimator, name)):
+        if name in OF_THE_MACHINE or not (name in params or is_fitted_name(estimator, name)):
             continue
         if name == "device" and str(value).startswith("cuda"):
             value = "auto"
@@ -193,12 +214,6 @@ def _estimator_parts(estimator, place):
             value = None  # it has served: fit passes its own on to the estimators that it makes
         parts[name] = value
     return parts
-
-
-def _is_fitted_name(estimator, name):
-    """Whether scikit-learn's convention calls it fitted; methods and properties never are."""
-    public = name.endswith("_") and not name.startswith("_")
-    return (public or name in _PRIVATE) and not hasattr(type(estimator), name)
 
 
 def _no_place(value, place):
@@ -215,41 +230,3 @@ def _no_place(value, place):
         f"{what}. It holds plain data, the tasks of sklearn_blades.pretext, and {names}. If only "
         "fit needs it, set it to plain data with set_params; or use joblib.dump."
     )
-
-
-# Putting together ----------------------------------------------------------------------------
-
-
-def _build(name, parts, *, strict):
-    """The object of a name and parts, for `from_tree`: the only way from a name to a class."""
-    if name not in _CLASSES:
-        raise ValueError(f"{name!r} is no class that a file can hold.")
-    cls = _CLASSES[name]
-    if cls is JointEmbedding:
-        return from_saved(checked_towers(**parts))
-    if cls in RECORDS:
-        return cls(**parts)
-    estimator = cls.__new__(cls)
-    estimator.__setstate__(_state(estimator, parts, strict))
-    check(estimator)
-    if cls is TunedThresholdClassifierCV and hasattr(estimator, "estimator_"):
-        estimator._curve_scorer = estimator._get_curve_scorer()  # predict asks it for the label
-    return estimator
-
-
-def _state(estimator, parts, strict):
-    cls = type(estimator)
-    ours = not cls.__module__.startswith("sklearn.")
-    params = inspect.signature(cls).parameters
-    state = {name: param.default for name, param in params.items()}
-    state |= LATER.get(cls, {})
-    for name, value in parts.items():
-        if (name in params and name not in _OF_THE_MACHINE) or _is_fitted_name(estimator, name):
-            state[name] = value
-        elif strict or ours:  # another version of scikit-learn may have had it
-            raise ValueError(f"{cls.__name__} has no {name!r}.")
-    lacking = [name for name, value in state.items() if value is inspect.Parameter.empty]
-    if lacking:
-        raise ValueError(f"{cls.__name__} lacks {lacking[0]!r}.")
-    # `load` compares the versions once for the whole file.
-    return state if ours else {**state, "_sklearn_version": sklearn.__version__}

@@ -1,6 +1,8 @@
 """What a saved model may consist of, and what makes no sense in it."""
 
+import math
 import types
+from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -19,12 +21,13 @@ from ..estimators.binary import BladesBinary
 from ..estimators.detector import DetectorPipeline, FrozenEncoder
 from ..estimators.encoder import BladesEncoder
 from ..estimators.one_class import BladesOneClass
-from ..ground.device import PRECISIONS
+from ..ground.device import parse_device
 from ..ground.sklearn_private import CALIBRATORS, CalibratedClassifier
 from ..photos.faces import Face
 from ..pretext.tasks import CategoricalTag, Manipulated, ManipulatedRegions, OrdinalTag, TaskSet
 from ..towers.architectures import Preprocessing
 from ..towers.embedding import JointEmbedding
+from .consistency import CONSISTENT
 
 # Estimators, with fitted attributes that would go wrong silently: their type, or for arrays of
 # finite numbers their shape. Equal letters are equal lengths, d is n_features_in_, "?" allows None.
@@ -32,7 +35,8 @@ ESTIMATORS = {
     BladesEncoder: {"embedding_": JointEmbedding, "preprocessing_": Preprocessing,
                     "tasks_": TaskSet, "digest_": str, "features_": str, "crop_defaults_": dict},
     BladesOneClass: {"mixture_": GaussianMixture, "pca_": PCA | types.NoneType,
-                     "calibration_scores_": "n", "calibration_sources_": dict | types.NoneType},
+                     "calibration_scores_": "n", "calibration_sources_": dict | types.NoneType,
+                     "labels_": np.ndarray | types.NoneType},
     BladesBinary: {"net_": NeuralNetClassifier, "scaler_": StandardScaler,
                    "classes_": np.ndarray},
     Pipeline: {"steps": list}, DetectorPipeline: {"steps": list},
@@ -47,7 +51,7 @@ ESTIMATORS = {
     CalibratedClassifierCV: {"calibrated_classifiers_": list, "classes_": np.ndarray},
     TunedThresholdClassifierCV: {"estimator_": BaseEstimator},
     FixedThresholdClassifier: {"estimator_": BaseEstimator},
-    **{cls: {} for cls in CALIBRATORS},
+    **{cls: {name: float for name in names} for cls, names in CALIBRATORS.items()},
 }  # fmt: skip
 
 # Other classes, with the arguments that make them.
@@ -71,11 +75,21 @@ LATER = {
 _ABSENT = object()
 
 
-def check(estimator):
-    """Raise ValueError for what would go wrong silently, or late; not saved, and not loaded."""
+def check(estimator, *, all_params=True):
+    """Raise ValueError for what would go wrong silently, or late; not saved, and not loaded.
+
+    Parameters
+    ----------
+    estimator : estimator
+    all_params : bool, default=True
+        Also those of scikit-learn's own classes, which other versions of it took otherwise.
+    """
     cls, found = type(estimator), vars(estimator)
-    if cls in (BladesEncoder, BladesOneClass, BladesBinary):
+    ours = cls in (BladesEncoder, BladesOneClass, BladesBinary)
+    if ours or (all_params and hasattr(cls, "_parameter_constraints")):
         estimator._validate_params()
+    if ours and estimator.device is not None and estimator.device != "auto":
+        parse_device(estimator.device)
     if not any(name in found for name in ESTIMATORS[cls]):
         return  # not fitted, as what stands in CalibratedClassifierCV(estimator) is not
     lengths = {"d": found.get("n_features_in_")}
@@ -88,8 +102,32 @@ def check(estimator):
         )
         if not fits:
             raise ValueError(f"the {name} of {cls.__name__} cannot be right.")
-    if cls in _CONSISTENT and not _CONSISTENT[cls](estimator):
+    agrees = CONSISTENT.get(cls)
+    if not _columns_agree(found) or (agrees and not agrees(estimator)):
         raise ValueError(f"the parts of {cls.__name__} contradict each other.")
+
+
+def check_record(cls, parts):
+    """Raise ValueError for an argument of a record that its class would take, and fail on later."""
+    for name, value in parts.items():
+        if name in _ARGUMENTS and not _ARGUMENTS[name](value):
+            raise ValueError(f"the {name} of a {cls.__name__} cannot be right.")
+
+
+def _are_words(value):
+    return isinstance(value, list | tuple) and all(isinstance(word, str) for word in value)
+
+
+_ARGUMENTS = {
+    "scale": lambda value: isinstance(value, Real) and 0 < float(value) < math.inf,
+    "gamma": lambda value: isinstance(value, Real) and 0 <= float(value) < math.inf,
+    "max_classes": lambda value: isinstance(value, Integral) and int(value) > 0,
+    "regions": _are_words,
+    "calibrators": lambda value: (
+        isinstance(value, list)
+        and all(type(item) in (IsotonicRegression, *CALIBRATORS) for item in value)
+    ),
+}
 
 
 def _has_shape(value, letters, lengths):
@@ -107,40 +145,8 @@ def _has_shape(value, letters, lengths):
     )
 
 
-def _encoder_agrees(encoder):
-    embedding = encoder.embedding_
-    if encoder.features_ not in ("embedding", "pooled"):
-        return False
-    side = embedding.image_side(encoder.features_)
-    return (
-        encoder.digest_ == side.digest()  # features are cached under it
-        and encoder.preprocessing_ == embedding.preprocessing
-        and encoder.tasks_.prompts == embedding.prompts
-        and encoder.precision_ in PRECISIONS
-        and encoder.n_features_out_ == encoder._n_features_out == side.n_features
+def _columns_agree(found):
+    width, names = found.get("n_features_in_"), found.get("feature_names_in_")
+    return (width is None or (isinstance(width, Integral) and width > 0)) and (
+        names is None or (isinstance(names, np.ndarray) and names.shape == (width,))
     )
-
-
-def _binary_agrees(head):
-    weights = head.net_.module_.state_dict()
-    return (
-        weights["0.weight"].shape[1] == head.n_features_in_ == head.scaler_.n_features_in_
-        and all(weight.isfinite().all() for weight in weights.values())
-        and head.classes_.shape == (2,)
-    )
-
-
-def _steps_are_steps(pipeline):
-    return all(
-        isinstance(name, str)
-        and (step is None or step == "passthrough" or isinstance(step, BaseEstimator))
-        for name, step in pipeline.steps
-    )
-
-
-_CONSISTENT = {
-    BladesEncoder: _encoder_agrees,
-    BladesBinary: _binary_agrees,
-    Pipeline: _steps_are_steps,
-    DetectorPipeline: _steps_are_steps,
-}

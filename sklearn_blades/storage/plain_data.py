@@ -5,7 +5,9 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-_MOST_LETTERS = 10_000_000  # of an array of strings, in which each is as long as the longest
+# Of all arrays of strings in one tree, in which each string is as long as the longest: 40 MB.
+_MOST_LETTERS = 10_000_000
+_LONGEST_EMPTY = 1_000_000  # an array without a number may claim any shape, and costs no bytes
 
 
 def to_tree(value, describe):
@@ -65,7 +67,7 @@ def spell(place):
 
 class _Writer:
     def __init__(self, describe):
-        self.describe, self.arrays = describe, {}
+        self.describe, self.arrays, self.letters = describe, {}, _Letters()
         self._known = {}  # id -> number and object; the object, so that no other gets its id
 
     def node(self, value, place):
@@ -100,6 +102,7 @@ class _Writer:
             # The order decides how BLAS sums, and so the last bit of a score.
             return {"array": name, "order": "F" if array.flags.fnc else "C"}
         if array.dtype.kind == "U" and array.ndim < 2:
+            self.letters.spend(array.size * (array.dtype.itemsize // 4))
             return {"strings": array.tolist()}
         if array.dtype.kind == "O" and array.ndim == 1:
             return {"objects": self._nodes(array, place)}
@@ -118,6 +121,7 @@ class _Writer:
 class _Reader:
     def __init__(self, arrays, build):
         self.arrays, self.build, self._known = arrays, build, {}
+        self.letters = _Letters()
 
     def value(self, node):
         match node:
@@ -138,9 +142,12 @@ class _Reader:
             case {"array": str(name), "order": "C" | "F" as order}:
                 if name not in self.arrays:
                     raise ValueError(f"its tensor {name!r} is not there, or used already.")
-                return np.array(self.arrays.pop(name), order=order)
+                array = self.arrays.pop(name)
+                if not array.size and max(array.shape) > _LONGEST_EMPTY:
+                    raise ValueError(f"its tensor {name!r} is empty, of shape {array.shape}.")
+                return np.array(array, order=order)
             case {"strings": list() | str() as words}:
-                return _strings(words)
+                return self._strings(words)
             case {"objects": list(items)}:
                 return np.fromiter(map(self.value, items), dtype=object, count=len(items))
             case {"object": str(name), "number": int(number), "parts": dict(parts)}:
@@ -151,11 +158,24 @@ class _Reader:
                 return self._known[number]
         raise ValueError(f"a {type(node).__name__} in its tree has no meaning: {node!r:.60}")
 
+    def _strings(self, words):
+        listed = [words] if isinstance(words, str) else words
+        if not all(isinstance(word, str) for word in listed):
+            raise ValueError("an array of strings holds other things.")
+        self.letters.spend(len(listed) * max(map(len, listed), default=0))
+        return np.array(words, dtype=str)
 
-def _strings(words):
-    listed = [words] if isinstance(words, str) else words
-    if not all(isinstance(word, str) for word in listed):
-        raise ValueError("an array of strings holds other things.")
-    if len(listed) * max(map(len, listed), default=0) > _MOST_LETTERS:
-        raise ValueError("an array of strings is too large.")
-    return np.array(words, dtype=str)
+
+class _Letters:
+    """What arrays of strings may still hold."""
+
+    def __init__(self):
+        self.left = _MOST_LETTERS
+
+    def spend(self, letters):
+        self.left -= letters
+        if self.left < 0:
+            raise ValueError(
+                f"its arrays of strings take more than {_MOST_LETTERS} letters; an array of "
+                "Python strings (dtype=object) takes what they have."
+            )

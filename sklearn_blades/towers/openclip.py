@@ -62,6 +62,17 @@ def model_config(architecture: str) -> dict[str, Any]:
     return config
 
 
+def needs_hub(architecture: str) -> bool:
+    """Whether the text tower's configuration, or its vocabulary, lives on a model hub."""
+    text = model_config(architecture)["text_cfg"]
+    return "hf_model_name" in text or "hf_tokenizer_name" in text
+
+
+def is_tag(architecture: str, pretrained: str) -> bool:
+    """Whether this is a tag of open_clip's weights, and so no path."""
+    return bool(_library().get_pretrained_cfg(architecture, pretrained))
+
+
 def build_towers(architecture: str, config: dict[str, Any]) -> nn.Module:
     """Both towers, random, as open_clip builds them from a configuration."""
     try:

@@ -21,6 +21,7 @@ _OUR_TRUNK, _OUR_IMAGE_HEAD, _OUR_TEXT_HEAD = (
 )
 
 _LARGEST_IMAGE = 2048  # px; what a file may ask for, not what `image_size` may
+_MOST_PROMPTS, _MOST_LETTERS = 10_000, 1_000_000  # of a file too: tokens take 600 bytes a prompt
 
 
 class SavedTowers(NamedTuple):
@@ -83,7 +84,11 @@ def saved_crop(path):
     encoders = list(_objects_in(content, "BladesEncoder"))
     if len(encoders) != 1:
         return {}
-    parts = encoders[0]["parts"]
+    return checked_crop(encoders[0]["parts"])
+
+
+def checked_crop(parts):
+    """Those of some parameters that say how faces are cut, in plain data that fits any machine."""
     fine = {
         "face_locator": lambda value: value in ("haar", "yunet", "whole"),
         "face_margin": lambda value: type(value) in (int, float) and 1 <= value < math.inf,
@@ -115,7 +120,9 @@ def checked_towers(**parts):
     name = saved.architecture
     fine = {
         "architecture": isinstance(name, str) and not name.startswith("local-dir:"),
-        "prompts": _are(str, saved.prompts, tuple),
+        "prompts": _are(str, saved.prompts, tuple)
+        and len(saved.prompts) <= _MOST_PROMPTS
+        and sum(map(len, saved.prompts)) <= _MOST_LETTERS,
         "preprocessing": _is_preprocessing(**saved.preprocessing),
         "freeze_text": isinstance(saved.freeze_text, bool),
         "quick_gelu": isinstance(saved.quick_gelu, bool),

@@ -186,7 +186,8 @@ class TestCropsOfASavedEncoder:
         assert again.crop_defaults_ == self.HOW
         np.testing.assert_array_equal(again.transform(photos[:3]), encoder.transform(photos[:3]))
         save(again, tmp_path / "again.blades")
-        for kept in (load(tmp_path / "again.blades"), pickle.loads(pickle.dumps(again))):
+        of_file = load(tmp_path / "again.blades", trust_paths=True)
+        for kept in (of_file, pickle.loads(pickle.dumps(again))):
             np.testing.assert_array_equal(kept.transform(photos[:3]), again.transform(photos[:3]))
 
     @pytest.mark.filterwarnings("ignore:in .* of .* pictures looked at")

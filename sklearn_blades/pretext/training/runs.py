@@ -7,12 +7,12 @@ flipped bit is found, and costs the work of one interval.
 
 import hashlib
 import io
-import uuid
 import warnings
-from contextlib import suppress
 from pathlib import Path
 
 import torch
+
+from ...storage.whole_files import whole_file
 
 SAVE_SECONDS = 600
 """An epoch that takes longer than this is saved in the middle too."""
@@ -48,16 +48,15 @@ class Run:
         buffer = io.BytesIO()
         torch.save(content, buffer)
         raw = buffer.getvalue()
-        part = self.folder / f"{uuid.uuid4().hex}.part"
+        last = self.folder / LAST
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(_MAGIC + hashlib.sha256(raw).digest() + raw)
-            if (self.folder / LAST).exists():
-                (self.folder / LAST).replace(self.folder / PREVIOUS)
-            part.replace(self.folder / LAST)
+            with whole_file(last) as file:
+                file.write(_MAGIC + hashlib.sha256(raw).digest() + raw)
+                file.flush()  # a full disk says so here
+                if last.exists():
+                    last.replace(self.folder / PREVIOUS)
         except OSError as error:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
             if not self._failed:
                 warnings.warn(
                     f"No checkpoint could be written to {self.folder} ({error.strerror or error}); "
