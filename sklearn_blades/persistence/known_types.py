@@ -18,6 +18,7 @@ from skorch import NeuralNetClassifier
 from ..estimators.binary import BladesBinary
 from ..estimators.detector import FrozenEncoder
 from ..estimators.encoder import BladesEncoder
+from ..estimators.hybrid import PARTS, BladesHybrid
 from ..estimators.one_class import BladesOneClass
 from ..ground.device import PRECISIONS
 from ..ground.sklearn_private import CALIBRATORS, CalibratedClassifier
@@ -34,6 +35,9 @@ ESTIMATORS = {
                      "calibration_scores_": "n", "calibration_sources_": dict | types.NoneType},
     BladesBinary: {"net_": NeuralNetClassifier, "scaler_": StandardScaler,
                    "classes_": np.ndarray},
+    BladesHybrid: {"one_class_": BladesOneClass, "binary_": BaseEstimator | types.NoneType,
+                   "weights_": dict, "centre_": "p", "spread_": "p",
+                   "calibration_scores_": "n", "calibration_sources_": dict | types.NoneType},
     Pipeline: {"steps": list},
     FrozenEstimator: {"estimator": BaseEstimator}, FrozenEncoder: {"estimator": BaseEstimator},
     StandardScaler: {"mean_": "d?", "scale_": "d?"},
@@ -70,7 +74,7 @@ _ABSENT = object()
 def check(estimator):
     """Raise ValueError for what would go wrong silently, or late; not saved, and not loaded."""
     cls, found = type(estimator), vars(estimator)
-    if cls in (BladesEncoder, BladesOneClass, BladesBinary):
+    if cls in (BladesEncoder, BladesOneClass, BladesBinary, BladesHybrid):
         estimator._validate_params()
     if not any(name in found for name in ESTIMATORS[cls]):
         return  # not fitted, as what stands in CalibratedClassifierCV(estimator) is not
@@ -115,11 +119,30 @@ def _encoder_agrees(encoder):
 
 
 def _binary_agrees(head):
+    found = vars(head)
     weights = head.net_.module_.state_dict()
     return (
         weights["0.weight"].shape[1] == head.n_features_in_ == head.scaler_.n_features_in_
         and all(weight.isfinite().all() for weight in weights.values())
         and head.classes_.shape == (2,)
+        and (
+            "calibration_scores_" not in found or _has_shape(found["calibration_scores_"], "n", {})
+        )
+    )
+
+
+def _hybrid_agrees(head):
+    weights, centre, spread = head.weights_, head.centre_, head.spread_
+    parts = [part for part in (head.one_class_, head.binary_) if part is not None]
+    widths = {getattr(part, "n_features_in_", None) for part in parts}
+    return (
+        tuple(weights) == PARTS
+        and all(isinstance(weight, float) and 0 <= weight <= 1 for weight in weights.values())
+        and abs(sum(weights.values()) - 1) < 1e-9
+        and centre.shape == spread.shape == (len(PARTS),)
+        and (spread > 0).all()
+        and (head.binary_ is None or hasattr(head.binary_, "decision_function"))
+        and widths == {head.n_features_in_}
     )
 
 
@@ -134,5 +157,6 @@ def _steps_are_steps(pipeline):
 _CONSISTENT = {
     BladesEncoder: _encoder_agrees,
     BladesBinary: _binary_agrees,
+    BladesHybrid: _hybrid_agrees,
     Pipeline: _steps_are_steps,
 }
