@@ -6,6 +6,7 @@ from . import photos as photos
 from . import pretext as pretext
 from .estimators import BladesBinary as BladesBinary
 from .estimators import BladesEncoder as BladesEncoder
+from .estimators import BladesHybrid as BladesHybrid
 from .estimators import BladesOneClass as BladesOneClass
 from .estimators import make_detector as make_detector
 
@@ -13,6 +14,7 @@ __version__: str
 __all__ = [
     "BladesBinary",
     "BladesEncoder",
+    "BladesHybrid",
     "BladesOneClass",
     "datasets",
     "errors",

@@ -5,22 +5,21 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_consistent_length, check_random_state, compute_class_weight
-from sklearn.utils.validation import check_is_fitted
 
 from ..ground.device import resolve_device
 from ..ground.fitting import whole_or_nothing
 from ..ground.groups import group_codes, holdout
 from ..ground.rows import check_features, two_classes
 from ..ground.sklearn_private import Interval, StrOptions, _fit_context
-from ..ground.types import Column, Features, FloatArray, RandomState
-from ..heads.density import least_likely
+from ..ground.types import Column, Features, RandomState
+from ..heads.calibration import promise_split
+from ..heads.conformal import fewest_calibration_scores
 from ..heads.perceptron import (
+    as_pseudo_outliers,
     logit_margin,
     make_net,
     net_from_state,
@@ -29,14 +28,16 @@ from ..heads.perceptron import (
     seeded,
     stop_early,
 )
+from .log_odds import LogOddsMixin
 
 
-class BladesBinary(ClassifierMixin, BaseEstimator):
+class BladesBinary(ClassifierMixin, LogOddsMixin, BaseEstimator):
     """Tell photographs from AI-generated faces after seeing both.
 
     A two-layer perceptron (ReLU) on standardised features, trained with AdamW; the encoder that
     made the features stays as it is. It knows the generators it was shown; for others see
-    `BladesOneClass`.
+    `BladesOneClass`, and `BladesHybrid` for both. With a ``target_fpr`` it decides by photographs
+    held out instead of by the odds, and promises how many new ones it flags.
 
     Parameters
     ----------
@@ -56,7 +57,20 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
         Share of the training photographs, rounded up, that are trained as AI-generated instead:
         those least likely under mixtures fitted on the other training photographs (five folds,
         the automatic mixture of `BladesOneClass`). They pull the boundary in around the rest.
-        Photographs are the rows with label 1; `fit` refuses other labels unless this is 0.
+        `fit` refuses labels of which neither is 1, unless this is 0 or ``photographic_label`` is
+        given.
+    target_fpr : float in (0, 1) or None, default=None
+        None: the more likely label is predicted. Else the share of new photographs that may be
+        flagged, which is to say given the other label. Can be changed after `fit`; where that was
+        done without, `recalibrate` comes first.
+    calibration_fraction : float in (0, 1), default=0.2
+        Share of the photographs (of the groups, with ``groups``) that are held out of the training
+        for the threshold, where there is a ``target_fpr``; as in `BladesOneClass`.
+    confidence : float in (0, 1) or None, default=None
+        As in `BladesOneClass`.
+    photographic_label : label or None, default=None
+        Which label marks photographs. None: 1, or where neither is 1 the second in order, which
+        `fit` says where it matters.
     class_weight : dict, "balanced" or None, default=None
         Weight of each label's rows in the loss. Their mean over the training rows is scaled to 1,
         so that only ratios matter.
@@ -79,11 +93,15 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
         Unit-norm features vary by about 1/sqrt(d) a column, too little for AdamW's steps.
     n_iter_ : int
         Epochs run.
+    calibration_scores_, calibration_sources_, offset_
+        With a ``target_fpr``: scores of the photographs held out, and the threshold on
+        `score_samples`; as in `BladesOneClass`.
     n_features_in_ : int
 
     See Also
     --------
     BladesOneClass : Head for photographs alone, with a promised false-alarm rate.
+    BladesHybrid : Head of both kinds.
     BladesEncoder : Makes the features.
     sklearn_blades.evaluation.evaluate_by_generator : Judges it on each generator's faces.
 
@@ -111,6 +129,10 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "pseudo_outlier_fraction": [Interval(Real, 0, 1, closed="left")],
+        "target_fpr": [Interval(Real, 0, 1, closed="neither"), None],
+        "calibration_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "confidence": [Interval(Real, 0, 1, closed="neither"), None],
+        "photographic_label": "no_validation",
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "device": [str],
         "random_state": ["random_state"],
@@ -128,6 +150,10 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         pseudo_outlier_fraction: float = 0.0,
+        target_fpr: float | None = None,
+        calibration_fraction: float = 0.2,
+        confidence: float | None = None,
+        photographic_label: Any = None,
         class_weight: dict[Any, float] | str | None = None,
         device: str = "auto",
         random_state: RandomState = None,
@@ -141,6 +167,10 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.pseudo_outlier_fraction = pseudo_outlier_fraction
+        self.target_fpr = target_fpr
+        self.calibration_fraction = calibration_fraction
+        self.confidence = confidence
+        self.photographic_label = photographic_label
         self.class_weight = class_weight
         self.device = device
         self.random_state = random_state
@@ -157,8 +187,8 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Two labels of any kind.
         groups : array-like of shape (n_samples,), default=None
-            Person or source of every row, kept on one side of the split of ``early_stopping``;
-            of no consequence without it.
+            Person or source of every row, kept on one side of the splits of ``early_stopping``
+            and ``target_fpr``; of no consequence without either.
 
         Returns
         -------
@@ -176,7 +206,10 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
         ConvergenceWarning
             If the loss ended far above where it began.
         SmallSampleWarning
-            If the groups are too uneven to hold out ``validation_fraction`` of the rows.
+            If the groups are too uneven to hold out ``validation_fraction`` of the rows, or the
+            calibration photographs too few for ``target_fpr``.
+        UserWarning
+            If it matters which label marks photographs, and the labels do not say.
         """
         with whole_or_nothing(self):
             rows = check_features(self, X, reset=True)
@@ -184,18 +217,29 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
             self.classes_, target = two_classes(y)
             persons = None if groups is None else group_codes(groups, len(rows))
             random_state = check_random_state(self.random_state)
-            train, held = self._split(target, persons, random_state)
+            learn, held = self._hold_out(target, persons, random_state)
+            train, watched = self._split(target, learn, persons, random_state)
             goal = target[train]
             if self.pseudo_outlier_fraction:
-                goal = self._with_pseudo_outliers(rows[train], goal, random_state)
+                goal = as_pseudo_outliers(
+                    rows[train],
+                    goal,
+                    self._photographic_class("pseudo_outlier_fraction"),
+                    self.pseudo_outlier_fraction,
+                    random_state,
+                )
             self.scaler_ = StandardScaler().fit(rows[train])
             Z = self._standardise(rows)
-            settings = stop_early(Z[held], target[held], self.verbose) if len(held) else {}
+            settings = {}
+            if len(watched):
+                settings = stop_early(Z[watched], target[watched], self.verbose)
             net = self._net(rows.shape[1], goal, settings)
             with seeded(random_state.randint(2**31 - 1)):
                 net.fit(Z[train], goal)
             self.net_ = net_from_state(net_state(net))  # neither device nor optimizer stays behind
             self.n_iter_ = len(self.net_.history)
+            if self.target_fpr is not None:
+                self._calibrate(self.score_samples(rows[held]), held, persons, None)
         if ran_away(self.net_.history):
             warnings.warn(
                 f"At lr={self.lr:g} the loss ended far above where it began: "
@@ -220,43 +264,49 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
             **settings,
         )
 
-    def _split(self, target, groups, random_state):
-        if not self.early_stopping:
+    def _hold_out(self, target, groups, random_state):
+        """Rows to learn from, and photographs that calibrate; without a promise none do."""
+        if self.target_fpr is None:
             return np.arange(len(target)), np.arange(0)
+        photographic = target == self._photographic_class("target_fpr")
+        if photographic.sum() < 2:
+            raise ValueError(
+                "n_samples = 1 photograph cannot be split into one to learn from and one for the "
+                "threshold; at a 5 % false-alarm rate fit on 95 or more."
+            )
+        *learn, held = promise_split(
+            np.flatnonzero(photographic),
+            np.flatnonzero(~photographic),
+            self.calibration_fraction,
+            random_state,
+            groups=groups,
+            fewest=fewest_calibration_scores(self.target_fpr, self.confidence),
+        )
+        return np.sort(np.concatenate(learn)), held
+
+    def _split(self, target, rows, groups, random_state):
+        """Rows to train on, and rows whose loss ends the training."""
+        if not self.early_stopping:
+            return rows, np.arange(0)
         try:
             train, held = holdout(
-                len(target),
+                len(rows),
                 self.validation_fraction,
                 random_state,
-                groups=groups,
-                stratify=target,
+                groups=None if groups is None else groups[rows],
+                stratify=target[rows],
             )
         except ValueError as error:
             raise ValueError(
                 f"early_stopping cannot hold out validation_fraction={self.validation_fraction} "
-                f"of these {len(target)} rows: {error}"
+                f"of these {len(rows)} rows: {error}"
             ) from error
-        if len(np.unique(target[train])) < 2:
+        if len(np.unique(target[rows[train]])) < 2:
             raise ValueError(
                 "The groups left to train on hold 1 class only; give the classes more groups, "
                 "a smaller validation_fraction, or early_stopping=False."
             )
-        return train, held
-
-    def _with_pseudo_outliers(self, X, target, random_state):
-        if 1 not in self.classes_.tolist():
-            raise ValueError(
-                "pseudo_outlier_fraction needs to know the photographs: label them 1 (the "
-                f"labels are {self.classes_.tolist()}), or leave the fraction at 0."
-            )
-        photograph = self.classes_.tolist().index(1)
-        rows = np.flatnonzero(target == photograph)
-        if len(rows) < 3:
-            raise ValueError(f"pseudo_outlier_fraction needs 3 photographs, got {len(rows)}.")
-        target = target.copy()
-        outliers = least_likely(X[rows], self.pseudo_outlier_fraction, random_state)
-        target[rows[outliers]] = 1 - photograph
-        return target
+        return rows[train], rows[held]
 
     def _loss_weights(self, target):
         weights = compute_class_weight(
@@ -267,55 +317,16 @@ class BladesBinary(ClassifierMixin, BaseEstimator):
     def _standardise(self, X):
         return self.scaler_.transform(X).astype(np.float32)
 
-    def decision_function(self, X: Features) -> FloatArray:
-        """Log-odds of ``classes_[1]``.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), float32
-            Unbounded; higher = more photographic where ``classes_[1]`` is the photograph, as in
-            {0, 1} and {-1, 1}.
-        """
-        check_is_fitted(self)
+    def _margin(self, X, precise=False):
         rows = self._standardise(check_features(self, X))
-        return logit_margin(self.net_.module_, rows, resolve_device(self.device))
-
-    def predict_proba(self, X: Features) -> FloatArray:
-        """Probability of each label.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, 2), float32
-            Columns in the order of ``classes_``; not calibrated.
-        """
-        log_odds = self.decision_function(X)
-        return np.column_stack([expit(-log_odds), expit(log_odds)])
-
-    def predict(self, X: Features) -> NDArray[Any]:
-        """The more likely label.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), of the labels' type
-        """
-        second = self.decision_function(X) > 0
-        return self.classes_[second.astype(int)]
+        device = resolve_device(self.device)
+        return logit_margin(self.net_.module_, rows.astype(float) if precise else rows, device)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
+        # Where a threshold keeps a promise, no weight of a class moves it.
+        tags.classifier_tags.poor_score = self.target_fpr is not None
         return tags
 
     def __getstate__(self):

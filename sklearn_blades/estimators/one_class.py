@@ -6,7 +6,6 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from scipy.stats import mannwhitneyu
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
@@ -20,11 +19,9 @@ from ..ground.types import Column, Features, FloatArray, RandomState
 from ..heads.calibration import calibration_split
 from ..heads.conformal import fewest_calibration_scores
 from ..heads.density import choose_shape, fit_density, log_density
-from .promise import PromiseMixin
+from .promise import PromiseMixin, warn_if_inverted
 
-# Below this the rows left out look more like photographs than the photographs do.
-INVERTED_AUC = 0.3
-MOST_LEFT_OUT = 10_000  # of them are scored to tell
+MOST_LEFT_OUT = 10_000  # of the rows left out are scored to tell an inverted code
 
 
 class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
@@ -234,32 +231,36 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
             # The whole matrix, of gigabytes perhaps, is not kept while the mixture is fitted.
             features, fresh, others = features[train], features[held], features[others]
 
-            shape = choose_shape(
-                len(train),
-                features.shape[1],
-                self.pca_components,
-                self.n_components,
-                self.covariance_type,
-            )
-            self.pca_components_, self.n_components_, self.covariance_type_ = shape
-            self.pca_, self.mixture_ = fit_density(
-                features,
-                shape,
-                reg_covar=self.reg_covar,
-                n_init=self.n_init,
-                max_iter=self.max_iter,
-                random_state=random_state,
-                device=self.device,
-            )
-            self.n_iter_ = self.mixture_.n_iter_
+            self._learn(features, random_state)
             self.labels_ = None if y is None else np.unique(column_or_1d(y).astype(float))
             self._warn_if_unconverged()
             scores = log_density(fresh, self.pca_, self.mixture_)
             self._calibrate(scores, held, persons, names)
             # Who says which label marks photographs, or writes 1 and -1, has not mixed them up.
             if len(others) and self.photographic_label is None and not says_itself(self.labels_):
-                _warn_if_inverted(scores, log_density(others, self.pca_, self.mixture_))
+                warn_if_inverted(scores, log_density(others, self.pca_, self.mixture_))
         return self
+
+    def _learn(self, features, random_state):
+        """Fit the density alone, of features that are checked."""
+        shape = choose_shape(
+            len(features),
+            features.shape[1],
+            self.pca_components,
+            self.n_components,
+            self.covariance_type,
+        )
+        self.pca_components_, self.n_components_, self.covariance_type_ = shape
+        self.pca_, self.mixture_ = fit_density(
+            features,
+            shape,
+            reg_covar=self.reg_covar,
+            n_init=self.n_init,
+            max_iter=self.max_iter,
+            random_state=random_state,
+            device=self.device,
+        )
+        self.n_iter_ = self.mixture_.n_iter_
 
     def _split(self, rows, groups, sources, random_state):
         n = len(rows)
@@ -311,18 +312,3 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
 def _spread(rows, most):
     """At most so many of the rows, evenly spread."""
     return rows[:: max(1, math.ceil(len(rows) / most))]
-
-
-def _warn_if_inverted(photographs, left_out):
-    """Say so where the rows left out score higher, beyond what a few rows do by chance."""
-    lower = mannwhitneyu(photographs, left_out, alternative="less")
-    auc = lower.statistic / (len(photographs) * len(left_out))
-    if auc < INVERTED_AUC and lower.pvalue < 0.01:
-        warnings.warn(
-            "The rows that y leaves out score higher than the photographs held out (AUC below "
-            f"{INVERTED_AUC}): it is what an inverted code looks like. If photographs have another "
-            "label in y, pass photographic_label=; if not, these features take generated faces for "
-            "the better photographs.",
-            UserWarning,
-            stacklevel=4,  # past scikit-learn's fit wrapper, to the line that called fit
-        )

@@ -6,7 +6,9 @@ from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from scipy.stats import mannwhitneyu
 from sklearn.utils import check_consistent_length
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ..errors import SmallSampleWarning
@@ -27,16 +29,28 @@ from ..heads.conformal import fewest_calibration_scores, positive
 # chunk of a million, and must neither change the head nor say it every time.
 _said: WeakKeyDictionary[Any, set[Any]] = WeakKeyDictionary()
 
+# Below this the rows left out look more like photographs than the photographs do.
+INVERTED_AUC = 0.3
+
+
+def promises(head: Any) -> bool:
+    """Whether a head promises a rate; raises AttributeError, so that ``hasattr`` says it too."""
+    if head.target_fpr is None:
+        raise AttributeError(
+            f"{type(head).__name__} promises no false-alarm rate: set target_fpr, 0.05 say."
+        )
+    return True
+
 
 class PromiseMixin:
     """Threshold and verdicts of a head with ``score_samples`` and held-out photographs.
 
-    The head has parameters ``target_fpr``, ``confidence``, ``calibration_fraction``,
-    ``photographic_label`` and ``random_state``, calls `_calibrate` at the end of its ``fit``, and
-    sets ``labels_``.
+    The head has parameters ``target_fpr`` (None: it promises nothing), ``confidence``,
+    ``calibration_fraction``, ``photographic_label`` and ``random_state``, calls `_calibrate` at
+    the end of its ``fit``, and sets ``labels_`` if ``predict`` is the one below.
     """
 
-    target_fpr: float
+    target_fpr: Any
     confidence: float | None
     calibration_fraction: float
     photographic_label: float | None
@@ -44,6 +58,7 @@ class PromiseMixin:
     labels_: Any
     score_samples: Any
 
+    @available_if(promises)
     @_fit_context(prefer_skip_nested_validation=True)
     def recalibrate(
         self,
@@ -103,16 +118,25 @@ class PromiseMixin:
         if sources is not None:
             group_codes(sources, len(X), "sources")
             sources = np.asarray(sources, dtype=object).ravel().tolist()
-        rows = np.flatnonzero(photograph_rows(y, self.photographic_label, len(X)))
+        y, label = self._coded(y)
+        rows = np.flatnonzero(photograph_rows(y, label, len(X)))
         return X, rows, groups, sources
 
-    def _calibrate(self, scores: FloatArray, rows: IntArray, groups: Any, sources: Any) -> None:
+    def _coded(self, y):
+        """Labels as numbers or booleans, and which of them marks photographs."""
+        return y, self.photographic_label
+
+    def _keep(self, scores: FloatArray, rows: IntArray, sources: Any) -> None:
         """Keep the scores of ``rows``, held out and independent of each other."""
         self.calibration_scores_ = np.sort(scores)
         self.calibration_sources_ = by_source(
             scores, None if sources is None else [sources[row] for row in rows]
         )
         _said.pop(self, None)
+
+    def _calibrate(self, scores: FloatArray, rows: IntArray, groups: Any, sources: Any) -> None:
+        """As `_keep`, and say where they are too few."""
+        self._keep(scores, rows, sources)
         one_of_each = "" if groups is None else ", one of each person,"
         self._warn_if_too_few(stacklevel=5, one_of_each=one_of_each)
 
@@ -139,38 +163,14 @@ class PromiseMixin:
             stacklevel=stacklevel,
         )
 
-    def _once(self, key):
-        """Whether this is the first time since the calibration; then it is said, and done."""
-        said = _said.setdefault(self, set())
-        if key in said:
-            return False
-        said.add(key)
-        return True
-
-    def _warn_if_coded_otherwise(self):
-        if self.labels_ is None:
-            return
-        label = self.photographic_label
-        label = LABEL_OF_PHOTOGRAPHS if label is None else label
-        if (label == 1 and says_itself(self.labels_)) or not self._once("coded"):
-            return
-        coded = ", ".join(f"{known:g}" for known in self.labels_[:5])
-        warnings.warn(
-            f"predict answers +1 (photograph) and -1 (AI-generated), but fit was given labels "
-            f"{coded}: do not compare the two. Code y as `np.where(y == {label!r}, 1, -1)` and "
-            "leave photographic_label out, or use a scorer without a threshold, such as "
-            '"roc_auc".',
-            UserWarning,
-            stacklevel=3,
-        )
-
     @property
     def offset_(self) -> float:
+        promises(self)
         check_is_fitted(self, "calibration_scores_")
         return self._offset("offset_", stacklevel=4)
 
     def _offset(self, asked_by, stacklevel):
-        if self._once((asked_by, self.target_fpr, self.confidence)):
+        if _once(self, (asked_by, self.target_fpr, self.confidence)):
             self._warn_if_too_few(stacklevel)
         known = self._scores_of_sources().values()
         return offset_of_all(known, self.target_fpr, self.confidence)
@@ -213,9 +213,10 @@ class PromiseMixin:
             these predictions with them ("accuracy", "f1") is wrong without a sign of it.
         """
         scores = self.score_samples(X)
-        self._warn_if_coded_otherwise()
+        warn_if_coded_otherwise(self)
         return np.where(scores < self._offset("predict", stacklevel=4), -1, 1)
 
+    @available_if(promises)
     def p_values(self, X: Features) -> FloatArray:
         """Conformal p-value of "this is a photograph like those held out".
 
@@ -232,3 +233,46 @@ class PromiseMixin:
         """
         known = self._scores_of_sources().values()
         return p_values_of_all(self.score_samples(X), known, self.confidence)
+
+
+def _once(head, key):
+    """Whether this is the first time since the calibration; then it is said, and done."""
+    said = _said.setdefault(head, set())
+    if key in said:
+        return False
+    said.add(key)
+    return True
+
+
+def warn_if_coded_otherwise(detector: Any) -> None:
+    """Say, once, that +1 and -1 are not the labels (``labels_``) that ``fit`` was given."""
+    if detector.labels_ is None:
+        return
+    label = detector.photographic_label
+    label = LABEL_OF_PHOTOGRAPHS if label is None else label
+    if (label == 1 and says_itself(detector.labels_)) or not _once(detector, "coded"):
+        return
+    coded = ", ".join(f"{known:g}" for known in detector.labels_[:5])
+    warnings.warn(
+        f"predict answers +1 (photograph) and -1 (AI-generated), but fit was given labels "
+        f"{coded}: do not compare the two. Code y as `np.where(y == {label!r}, 1, -1)` and "
+        "leave photographic_label out, or use a scorer without a threshold, such as "
+        '"roc_auc".',
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def warn_if_inverted(photographs: FloatArray, left_out: FloatArray) -> None:
+    """Say so where the rows left out score higher, beyond what a few rows do by chance."""
+    lower = mannwhitneyu(photographs, left_out, alternative="less")
+    auc = lower.statistic / (len(photographs) * len(left_out))
+    if auc < INVERTED_AUC and lower.pvalue < 0.01:
+        warnings.warn(
+            "The rows that y leaves out score higher than the photographs held out (AUC below "
+            f"{INVERTED_AUC}): it is what an inverted code looks like. If photographs have another "
+            "label in y, pass photographic_label=; if not, these features take generated faces for "
+            "the better photographs.",
+            UserWarning,
+            stacklevel=4,  # past scikit-learn's fit wrapper, to the line that called fit
+        )

@@ -122,10 +122,11 @@ def promising_head(detector: Any) -> Any:
     """
     head = head_of(detector)
     # By what it can do: heads live above this room, and those that promise share these names.
-    if not (hasattr(head, "target_fpr") and hasattr(type(head), "recalibrate")):
+    if promise_of(detector) is None or not hasattr(head, "recalibrate"):
         raise TypeError(
             f"The detector ends in {_name(head)}, which promises no false-alarm rate; pass a "
-            "fitted BladesOneClass, or a pipeline, frozen estimator or search that ends in one."
+            "fitted BladesOneClass, BladesHybrid or BladesBinary(target_fpr=...), or a pipeline, "
+            "frozen estimator or search that ends in one."
         )
     return head
 

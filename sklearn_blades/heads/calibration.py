@@ -52,6 +52,41 @@ def calibration_split(n_rows, fraction, random_state, *, groups=None, sources=No
     return np.flatnonzero(kept), np.sort(np.concatenate(held))
 
 
+def promise_split(
+    photographs, others, fraction, random_state, *, groups=None, sources=None, fewest=1
+):
+    """Which rows teach a head that learns from generated faces as well, and which calibrate.
+
+    Parameters
+    ----------
+    photographs, others : ndarrays of int
+        Row numbers of photographs and of all other faces.
+    fraction, random_state, fewest
+        As in `calibration_split`.
+    groups, sources : ndarrays of int, one a row of both, default=None
+        Faces that were generated of a person who is held out teach nothing either: a head that
+        takes this person's face for a sign of generation would make calibration look easier.
+
+    Returns
+    -------
+    train, others, held : ndarrays of int
+        Photographs and other faces to learn from; photographs, independent of each other, to
+        calibrate on.
+    """
+    kept, held = calibration_split(
+        len(photographs),
+        fraction,
+        random_state,
+        groups=None if groups is None else groups[photographs],
+        sources=None if sources is None else sources[photographs],
+        fewest=fewest,
+    )
+    train, held = photographs[kept], photographs[held]
+    if groups is not None:
+        others = others[~np.isin(groups[others], groups[held])]
+    return train, others, held
+
+
 def _hold_out(rows, groups, fraction, fewest, random_state):
     units = len(rows) if groups is None else len(np.unique(groups[rows]))
     if fraction * units < fewest <= (1 - LEAST_KEPT) * units:

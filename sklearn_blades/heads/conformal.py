@@ -219,6 +219,24 @@ def _calibration_size(p_values, lowest):
     return round(1 / lowest) - 1 if on_grid.all() else 0
 
 
+def above_threshold(scores, offset, calibration_scores):
+    """By how much scores of float32 precision pass a threshold; above 0 where they reach it.
+
+    The threshold is one of the calibration scores, and a score that equals it is not flagged; a
+    classifier's decision must be above 0 there, and its probability above 1/2. So 0 lies half a
+    step of float32 below the threshold, between it and the next score there can be.
+
+    Examples
+    --------
+    >>> above_threshold(np.array([1.0, 2.0, 3.0]), 2.0, np.array([2.0])).round(3) > 0
+    array([False,  True,  True])
+    """
+    if np.isneginf(offset):
+        return positive(scores - calibration_scores[0])
+    below = float(np.nextafter(np.float32(offset), np.float32(-np.inf)))
+    return scores - (offset + below) / 2
+
+
 def positive(scores):
     """Map scores to (0, inf), finite, steadily increasing, and without underflow.
 

@@ -288,6 +288,6 @@ def _cap(name, asked, most):
     warnings.warn(
         f"{name}={asked} is more than the photographs support; using {most}.",
         SmallSampleWarning,
-        stacklevel=5,
+        stacklevel=6,  # past a head's fit and scikit-learn's wrapper, to the line that called fit
     )
     return most

@@ -11,6 +11,8 @@ from skorch.helper import predefined_split
 from skorch.history import History
 from torch import nn
 
+from .density import least_likely
+
 PATIENCE = 10
 ROWS_AT_ONCE = 8192  # 50 MB of activations at the paper's 1536 hidden units
 
@@ -99,6 +101,37 @@ def stop_early(X, target, verbose):
     return {"train_split": predefined_split(Dataset(X, target)), "callbacks": [stopper]}
 
 
+def as_pseudo_outliers(X, target, photograph, fraction, random_state):
+    """Labels in which the least likely photographs count as AI-generated.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features), float64
+    target : ndarray of shape (n_samples,), int
+        0 or 1; not changed.
+    photograph : int
+        Which of them marks photographs.
+    fraction : float in (0, 1)
+        Of the photographs, as in `least_likely`.
+    random_state : RandomState
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), int
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 3 photographs.
+    """
+    rows = np.flatnonzero(target == photograph)
+    if len(rows) < 3:
+        raise ValueError(f"pseudo_outlier_fraction needs 3 photographs, got {len(rows)}.")
+    target = target.copy()
+    target[rows[least_likely(X[rows], fraction, random_state)]] = 1 - photograph
+    return target
+
+
 def net_state(net):
     """What a fitted net knows, as plain data: numpy weights, and a dict of numbers an epoch."""
     weights = {name: w.detach().cpu().numpy() for name, w in net.module_.state_dict().items()}
@@ -137,14 +170,17 @@ def logit_margin(module, X, device):
     Parameters
     ----------
     module : Perceptron on the CPU, left there
-    X : ndarray of shape (n_samples, n_features), float32
+    X : ndarray of shape (n_samples, n_features), float32 or float64
+        In float64 the order of sums, which follows from the rows beside it, changes a row's margin
+        a thousand million times less.
     device : torch.device
 
     Returns
     -------
-    ndarray of shape (n_samples,), float32
+    ndarray of shape (n_samples,), as precise as X
     """
-    weights = {name: w.to(device) for name, w in module.state_dict().items()}
+    precision = torch.from_numpy(X[:0]).dtype
+    weights = {name: w.to(device, precision) for name, w in module.state_dict().items()}
     with torch.inference_mode():
         margins = [
             torch.func.functional_call(module, weights, rows.to(device)).diff(dim=1)[:, 0].cpu()

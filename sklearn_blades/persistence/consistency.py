@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from ..estimators.binary import BladesBinary
 from ..estimators.detector import DetectorPipeline
 from ..estimators.encoder import BladesEncoder
+from ..estimators.hybrid import PARTS, BladesHybrid
 from ..estimators.one_class import BladesOneClass
 from ..ground.device import PRECISIONS
 from ..ground.sklearn_private import CALIBRATORS, CalibratedClassifier
@@ -77,6 +78,25 @@ def _binary(head):
         and all(weight.isfinite().all() for weight in weights.values())
         and _are_classes(head.classes_)
         and len(head.classes_) == 2
+        and _are_sorted(getattr(head, "calibration_scores_", np.zeros(1)))
+    )
+
+
+def _hybrid(head):
+    weights, centre, spread = head.weights_, head.centre_, head.spread_
+    parts = [part for part in (head.one_class_, head.binary_) if part is not None]
+    widths = {getattr(part, "n_features_in_", None) for part in parts}
+    scores, sources = head.calibration_scores_, head.calibration_sources_
+    return (
+        tuple(weights) == PARTS
+        and all(isinstance(weight, float) and 0 <= weight <= 1 for weight in weights.values())
+        and math.isclose(sum(weights.values()), 1, abs_tol=1e-9)
+        and centre.shape == spread.shape == (len(PARTS),)
+        and bool((spread > 0).all())
+        and (head.binary_ is None or hasattr(head.binary_, "decision_function"))
+        and widths == {head.n_features_in_}
+        and _are_sorted(scores)
+        and (sources is None or _are_sources(sources, scores))
     )
 
 
@@ -166,6 +186,7 @@ CONSISTENT = {
     BladesEncoder: _encoder,
     BladesOneClass: _one_class,
     BladesBinary: _binary,
+    BladesHybrid: _hybrid,
     Pipeline: _steps_are_steps,
     DetectorPipeline: _steps_are_steps,
     StandardScaler: _scaler,

@@ -20,6 +20,7 @@ from skorch import NeuralNetClassifier
 from ..estimators.binary import BladesBinary
 from ..estimators.detector import DetectorPipeline, FrozenEncoder
 from ..estimators.encoder import BladesEncoder
+from ..estimators.hybrid import BladesHybrid
 from ..estimators.one_class import BladesOneClass
 from ..ground.device import parse_device
 from ..ground.sklearn_private import CALIBRATORS, CalibratedClassifier
@@ -39,6 +40,9 @@ ESTIMATORS = {
                      "labels_": np.ndarray | types.NoneType},
     BladesBinary: {"net_": NeuralNetClassifier, "scaler_": StandardScaler,
                    "classes_": np.ndarray},
+    BladesHybrid: {"one_class_": BladesOneClass, "binary_": BaseEstimator | types.NoneType,
+                   "weights_": dict, "centre_": "p", "spread_": "p",
+                   "calibration_scores_": "n", "calibration_sources_": dict | types.NoneType},
     Pipeline: {"steps": list}, DetectorPipeline: {"steps": list},
     FrozenEstimator: {"estimator": BaseEstimator}, FrozenEncoder: {"estimator": BaseEstimator},
     StandardScaler: {"mean_": "d?", "scale_": "d?"},
@@ -85,10 +89,10 @@ def check(estimator, *, all_params=True):
         Also those of scikit-learn's own classes, which other versions of it took otherwise.
     """
     cls, found = type(estimator), vars(estimator)
-    ours = cls in (BladesEncoder, BladesOneClass, BladesBinary)
+    ours = cls in (BladesEncoder, BladesOneClass, BladesBinary, BladesHybrid)
     if ours or (all_params and hasattr(cls, "_parameter_constraints")):
         estimator._validate_params()
-    if ours and estimator.device is not None and estimator.device != "auto":
+    if ours and getattr(estimator, "device", None) not in (None, "auto"):
         parse_device(estimator.device)
     if not any(name in found for name in ESTIMATORS[cls]):
         return  # not fitted, as what stands in CalibratedClassifierCV(estimator) is not
