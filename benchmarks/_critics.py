@@ -80,9 +80,31 @@ def critic_loss(on_photographs, on_painted):
     return F.relu(1 - on_photographs).mean() + F.relu(1 + on_painted).mean()
 
 
-def likeness_loss(features, others):
-    """Mean difference of a critic's features, those of the photographs held still."""
-    return sum((a - b.detach()).abs().mean() for a, b in zip(features, others, strict=True))
+def judged(critic, painted, photographs=None):
+    """What a critic says of painted pictures: its mean verdict (higher = like a photograph), and
+    how much its features differ from those of the photographs that were meant, 0 without any.
+    """
+    critic.requires_grad_(False)
+    verdict, features = critic(painted)
+    likeness = 0.0
+    if photographs is not None:
+        with torch.no_grad():
+            wanted = critic(photographs)[1]
+        pairs = zip(features, wanted, strict=True)
+        likeness = sum((a - b).float().abs().mean() for a, b in pairs)
+    critic.requires_grad_(True)
+    return verdict.float().mean(), likeness
+
+
+def as_loud(verdict, alike, painter, share=0.4):
+    """The factor at which a verdict moves a painter's last layer ``share`` times as far as the
+    loss of likeness does (Esser et al. 2021, https://arxiv.org/abs/2012.09841).
+    """
+    layer = painter.leave.weight
+    loud, wanted = (
+        torch.autograd.grad(loss, layer, retain_graph=True)[0].norm() for loss in (verdict, alike)
+    )
+    return share * wanted / (loud + 1e-6)
 
 
 def picture_loss(painted, photographs):

@@ -12,8 +12,6 @@ training photographs are nobody's: they come from `TRAINING_SEED` and the seeds 
 """
 
 import argparse
-import copy
-import math
 import tempfile
 import time
 from pathlib import Path
@@ -38,12 +36,14 @@ from sklearn_blades.datasets.simulator.networks import (
     signal_and_noise,
 )
 
+from ._course import BATCH, CROP, Course, Studio
 from ._critics import (
     Critic,
     Encoder,
     Recogniser,
+    as_loud,
     critic_loss,
-    likeness_loss,
+    judged,
     normal_loss,
     picture_loss,
     sampled,
@@ -51,13 +51,7 @@ from ._critics import (
 
 TRAINING_SEED = 2**64 - 1
 SOURCES = ("first", "second")
-CROP = SIDE // 2
 SHARES = {"painter": 0.35, "vae": 0.35, "diffusion": 0.3}  # of the minutes
-BATCH = {
-    "cuda": 64,
-    "cpu": 8,
-}  # whole pictures; four times as many crops, eight times as many plans
-
 
 # Photographs
 
@@ -92,88 +86,6 @@ def _some_photographs(path, chunk, n):
 # Training
 
 
-class Course:
-    """The steps of one stage, until its seconds are over: ``for done in Course(...)``.
-
-    ``done`` runs from 0 to 1 with the time. `step` follows a loss with a rate that rises at first
-    and then falls to nothing along a cosine, and keeps averages of the trained networks over the
-    last tenth of the steps.
-    """
-
-    def __init__(self, seconds, networks, lr=1e-3):
-        self.seconds, self.networks, self.lr = seconds, networks, lr
-        self.averages = copy.deepcopy(networks).requires_grad_(False)
-        fused = next(networks.parameters()).is_cuda
-        self.optimizer = torch.optim.Adam(
-            networks.parameters(), lr=lr, betas=(0.5, 0.99), fused=fused
-        )
-        self.done, self.n_steps = 0.0, 0
-
-    def __iter__(self):
-        start = time.perf_counter()
-        while self.done < 1:
-            yield self.done
-            self.n_steps += 1
-            self.done = (time.perf_counter() - start) / self.seconds
-
-    def step(self, loss, **shown):
-        rate = min(1, (self.n_steps + 1) / 50) * 0.5 * (1 + math.cos(math.pi * min(self.done, 1)))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr * rate
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        share = 1 / (1 + 0.1 * self.n_steps)
-        with torch.no_grad():
-            for mean, value in zip(
-                self.averages.parameters(), self.networks.parameters(), strict=True
-            ):
-                mean.lerp_(value, share)
-        if self.n_steps % 200 == 0 and shown:
-            values = " ".join(
-                f"{name} {float(value.detach()):.4f}" for name, value in shown.items()
-            )
-            print(f"  {self.done:5.0%} step {self.n_steps:6d}  {values}", flush=True)
-
-
-class Studio:
-    """Photographs, and draws from them, on one device."""
-
-    def __init__(self, pictures, sources, device):
-        self.pictures = torch.from_numpy(np.array(pictures)).to(device)
-        self.sources = F.one_hot(torch.from_numpy(sources), N_SOURCES).float().to(device)
-        self.device, self.batch = device, BATCH[device]
-
-    def some(self, n):
-        return torch.randint(len(self.pictures), (n,), device=self.device)
-
-    def photographs(self, rows):
-        return self.pictures[rows].float() / 127.5 - 1
-
-    def crops(self, n):
-        top, left = (8 * int(torch.randint(CROP // 8 + 1, ())) for _ in range(2))
-        cut = self.pictures[:, :, top : top + CROP, left : left + CROP]
-        return cut[self.some(n)].float() / 127.5 - 1
-
-    def grains(self, n, part=1):
-        return [torch.randn(n, 1, h // part, w // part, device=self.device) for _, h, w in GRAINS]
-
-    def half(self):
-        """Fast arithmetic, where the device has it."""
-        return torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda")
-
-
-def judged(critic, painted, photographs):
-    """What a painter hears from a critic: be like the photograph, and pass for one."""
-    critic.requires_grad_(False)
-    verdict, features = critic(painted)
-    loss = -0.05 * verdict.float().mean()
-    if photographs is not None:
-        loss = loss + likeness_loss(features, critic(photographs)[1])
-    critic.requires_grad_(True)
-    return loss
-
-
 def learn_to_paint(studio, seconds):
     """An autoencoder on crops, with a critic; returns the encoder and a painter for its plans."""
     print("painter", flush=True)
@@ -186,11 +98,12 @@ def learn_to_paint(studio, seconds):
         with studio.half():
             mean, log_variance = nets["encoder"](crops)
             painted = nets["painter"](sampled(mean, log_variance), studio.grains(len(crops), 2))
-            heard = judged(critic, painted, crops)
-        alike = picture_loss(painted.float(), crops)
+            verdict, likeness = judged(critic, painted, crops)
+        alike = picture_loss(painted.float(), crops) + likeness
         spread = normal_loss(mean.float(), log_variance.float())
         strength = min(1, done / 0.2)  # a critic that knows nothing yet only misleads
-        course.step(alike + 1e-3 * spread + strength * heard, alike=alike, spread=spread)
+        passing = -strength * as_loud(verdict, alike, nets["painter"]) * verdict
+        course.step(alike + 1e-3 * spread + passing, alike=alike, spread=spread)
         with studio.half():
             loss = critic_loss(critic(crops)[0], critic(painted.detach())[0])
         other.step(loss, critic=loss)
@@ -230,13 +143,14 @@ def learn_to_dream(studio, plans, painter, seconds):
             invented = vae.dreamer(torch.randn_like(dreamt[1]), studio.sources[rows])
             both = vae.painter(torch.cat([dreamt[0], invented]), studio.grains(2 * len(rows)))
             painted, new = both.chunk(2)
-            heard = sum(
-                judged(critic, view(painted), view(photographs)) + judged(critic, view(new), None)
-                for critic, view in zip(critics, views(), strict=True)
-            )
-        alike = picture_loss(painted.float(), photographs)
-        strength = min(1, done / 0.1)
-        course.step(loss + 0.02 * spread + alike + strength * heard, alike=alike, spread=spread)
+            verdict = likeness = 0
+            for critic, view in zip(critics, views(), strict=True):
+                of_one, unlike = judged(critic, view(painted), view(photographs))
+                verdict, likeness = verdict + of_one, likeness + unlike
+                verdict = verdict + judged(critic, view(new))[0]
+        alike = picture_loss(painted.float(), photographs) + likeness
+        passing = -min(1, done / 0.1) * as_loud(verdict, alike, vae.painter) * verdict
+        course.step(loss + 0.02 * spread + alike + passing, alike=alike, spread=spread)
         with studio.half():
             told = both.detach()
             loss = sum(
