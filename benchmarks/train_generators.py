@@ -3,7 +3,7 @@
 ``python -m benchmarks.train_generators --out weights`` makes the photographs, trains a painter
 (the decoder of an autoencoder), a variational autoencoder and a diffusion model in the painter's
 plans, and writes ``vae.safetensors``, ``diffusion.safetensors`` and sheets of samples. The package
-ships what ``--device cuda --minutes 2.5 --photographs 16000`` gave; a CPU wants an hour.
+is to ship what ``--device cuda --minutes 2.4 --photographs 16000`` gives; a CPU wants hours.
 
 Everything is drawn from seeds, but how many steps fit into the minutes depends on the machine: a
 second run gives the like, not the same. No detector is asked anything here. The people in the
