@@ -12,6 +12,7 @@ from PIL.TiffImagePlugin import IFDRational
 from ...ground.types import RandomState, StrPath
 from .bodies import SOURCES
 from .camera import develop, photograph, sensor
+from .learned import LEARNED, draw
 from .scene import sample_scene
 from .stand_ins import GENERATORS, SENSORLESS
 
@@ -27,7 +28,7 @@ def make_photos(
     generated: str | None = None,
     random_state: RandomState = None,
 ) -> list[str]:
-    """Write simulated photographs of faces, or stand-ins for generated ones, as JPEG files.
+    """Write simulated photographs of faces, or generated pictures of the like, as JPEG files.
 
     **Everything is made up**: faces, cameras and generators. The pictures are for tests,
     documentation and a first try; what a detector scores on them proves that its machinery works
@@ -51,20 +52,32 @@ def make_photos(
     source : {"first", "second"}
         Where the photographs come from: the two have different makes, sensors, processing and
         JPEG tables, so that a shift of source can be shown.
-    generated : {None, "upsampling", "oversmooth", "spectral", "noiseless"}
-        None writes photographs. Otherwise a stand-in for a generator that has learned the look of
-        the source's photographs repaints them with its own fingerprint: lattices of uneven
+    generated : {None, "diffusion", "upsampling", "oversmooth", "spectral", "noiseless"}
+        None writes photographs.
+
+        "diffusion" is a **generator**, a diffusion model of a million numbers, trained on
+        simulated photographs of both sources. There was no person, no light and no camera: it
+        draws the whole picture from random numbers, 192 pixels wide, in the look of the source
+        that is asked for; then it is scaled to the width of a photograph. torch is imported for
+        it; a picture takes some tenths of a second.
+
+        The others are hand-made **stand-ins** for a generator that has learned the look of the
+        source's photographs: each repaints them with its own fingerprint, lattices of uneven
         transposed convolutions, surfaces without texture, a power spectrum that decays too
-        slowly, or no sensor at all (neither noise nor mosaic). These files hold no EXIF; they are
-        saved with the tables and at the coarseness of the photographs, so that brightness and
-        width say nothing and the size of the file little (AUC up to 0.7 with EXIF left out, since
-        texture is what JPEG pays for).
+        slowly, or no sensor at all (neither noise nor mosaic).
+
+        None of these files holds EXIF; they are saved with the widths, the tables and the
+        coarseness of the photographs, so that these say nothing, and the stand-ins' brightness
+        neither. The size of the file says little for the stand-ins (AUC up to 0.7 with EXIF left
+        out, since texture is what JPEG pays for).
     random_state : None, int, numpy Generator or RandomState
         An integer gives the same files byte for byte, and the first files are the same for any
-        ``n``; a Generator or a RandomState is advanced by one draw. Where two calls share an
-        integer, picture i shows the same person in the same light, whatever the source and the
-        generator; use different integers for faces that must differ. numpy's global state is
-        neither read nor changed.
+        ``n`` ("diffusion": on one machine, with one number of torch's threads); a
+        Generator or a RandomState is advanced by one draw. Where two calls share an integer,
+        picture i shows the same person in the same light, whatever the source and the stand-in;
+        use different integers for faces that must differ. The people that the generator was
+        trained on have the integers from 2**64 - 4096 to 2**64 - 1. numpy's and torch's global
+        states are neither read nor changed.
 
     Returns
     -------
@@ -90,17 +103,19 @@ def make_photos(
         raise ValueError(f"n={n!r}: the number of pictures, an integer of at least 0.")
     _check_name("source", source, SOURCES)
     if generated is not None:
-        _check_name("generated", generated, GENERATORS)
+        _check_name("generated", generated, (*GENERATORS, *LEARNED))
     seed = _seed(random_state)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     stem = source if generated is None else f"{source}-{generated}"
-    paths = []
-    for index in range(n):
-        path = folder / f"{stem}-{index:05d}.jpg"
-        _write(path, source, generated, [seed, index])
-        paths.append(str(path))
-    return paths
+    paths = [folder / f"{stem}-{index:05d}.jpg" for index in range(n)]
+    streams = [_streams([seed, index]) for index in range(n)]
+    if generated in LEARNED:
+        _write_drawn(paths, source, generated, streams)
+    else:
+        for path, of_one in zip(paths, streams, strict=True):
+            _write(path, source, generated, of_one)
+    return [str(path) for path in paths]
 
 
 def _check_name(parameter, name, names):
@@ -124,17 +139,25 @@ def _seed(random_state):
     )
 
 
-def _write(path, source, generated, seed):
-    """Write one picture.
+def _streams(seed):
+    """Random streams of scene, camera and noise.
 
-    Scene, camera and noise have a random stream each, so that the same seed shows the same person
-    whatever the source and the generator are.
+    One each, so that the same seed shows the same person whatever the source and the stand-in are.
     """
-    streams = np.random.SeedSequence(seed).spawn(3)
-    scene_rng, camera_rng, noise_rng = map(np.random.default_rng, streams)
-    scene = sample_scene(scene_rng)
+    return [np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(3)]
+
+
+def _format(source, camera_rng):
+    """Camera, width in pixels and coarseness of a file: alike for all that is written."""
     body = SOURCES[source][camera_rng.integers(len(SOURCES[source]))]
-    side, coarseness = int(camera_rng.integers(160, 193)), camera_rng.uniform(0.7, 3.0)
+    return body, int(camera_rng.integers(160, 193)), camera_rng.uniform(0.7, 3.0)
+
+
+def _write(path, source, generated, streams):
+    """Write a photograph, or what a stand-in makes of it."""
+    scene_rng, camera_rng, noise_rng = streams
+    scene = sample_scene(scene_rng)
+    body, side, coarseness = _format(source, camera_rng)
     exposed, settings, kelvin = photograph(scene, body, side, camera_rng)
     if generated not in SENSORLESS:
         exposed = sensor(exposed, settings, noise_rng)
@@ -143,7 +166,20 @@ def _write(path, source, generated, seed):
         picture = GENERATORS[generated](picture)
     exif = {"exif": exif_of(settings)} if generated is None else {}
     pixels = np.rint(np.clip(picture, 0, 255)).astype(np.uint8).transpose(1, 2, 0)
-    Image.fromarray(np.ascontiguousarray(pixels)).save(
+    _save(Image.fromarray(np.ascontiguousarray(pixels)), path, body, coarseness, **exif)
+
+
+def _write_drawn(paths, source, generated, streams):
+    """Write what a learned generator draws, scaled to the widths of photographs."""
+    pictures = draw(generated, source, [scene_rng for scene_rng, _, _ in streams])
+    for path, (_, camera_rng, _), pixels in zip(paths, streams, pictures, strict=True):
+        body, side, coarseness = _format(source, camera_rng)
+        image = Image.fromarray(pixels).resize((side, side), Image.Resampling.LANCZOS)
+        _save(image, path, body, coarseness)
+
+
+def _save(image, path, body, coarseness, **exif):
+    image.save(
         path,
         "JPEG",
         qtables=body.quantisation(coarseness),
