@@ -141,6 +141,8 @@ class PromiseMixin:
         self._warn_if_too_few(stacklevel=5, one_of_each=one_of_each)
 
     def _scores_of_sources(self):
+        later = "This %(name)s was fitted without a target_fpr: recalibrate it, or fit it anew."
+        check_is_fitted(self, "calibration_scores_", msg=later)
         return self.calibration_sources_ or {"": self.calibration_scores_}
 
     def _warn_if_too_few(self, stacklevel, one_of_each=""):
@@ -166,7 +168,7 @@ class PromiseMixin:
     @property
     def offset_(self) -> float:
         promises(self)
-        check_is_fitted(self, "calibration_scores_")
+        check_is_fitted(self)
         return self._offset("offset_", stacklevel=4)
 
     def _offset(self, asked_by, stacklevel):

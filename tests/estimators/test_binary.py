@@ -8,19 +8,23 @@ import pytest
 import sklearn
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import betabinom
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import TunedThresholdClassifierCV, cross_val_score, cross_validate
 from sklearn.neighbors import KNeighborsClassifier
 from threadpoolctl import threadpool_limits
 
 from sklearn_blades import BladesBinary
 from sklearn_blades.errors import SmallSampleWarning
+from sklearn_blades.evaluation import evaluate_by_generator, source_shift
 from sklearn_blades.ground.device import resolve_device
 from sklearn_blades.heads import perceptron
 from sklearn_blades.heads.perceptron import WeightedCrossEntropy, logit_margin
+from sklearn_blades.persistence import load, save
 
 WIDTH = 12
 
@@ -369,3 +373,135 @@ def test_cuda_in_use_and_cpu_at_rest(Xy):
     laptop = pickle.loads(pickle.dumps(fitted)).set_params(device="cpu")
     assert_allclose(laptop.decision_function(X), on_cuda, rtol=1e-3, atol=1e-3)
     assert fitted.score(X, y) > 0.9
+
+
+class TestPromise:
+    """What ``target_fpr`` adds: as in the one-class head, with the labels that were given."""
+
+    @pytest.fixture
+    def data(self):
+        rng = np.random.default_rng(0)
+        return np.r_[rng.normal(size=(400, 6)), rng.normal(size=(150, 6)) + 1], np.repeat(
+            [1, 0], [400, 150]
+        )
+
+    def head(self, **params):
+        defaults = {"target_fpr": 0.1, "lr": 0.01, "max_epochs": 5, "random_state": 0}
+        return BladesBinary(**{**defaults, **params})
+
+    def test_without_one_there_is_none(self, data):
+        head = self.head(target_fpr=None).fit(*data)
+        assert not hasattr(head, "calibration_scores_")
+        for name in ("p_values", "recalibrate", "score_samples", "offset_"):
+            assert not hasattr(head, name), name
+        assert head.decision_function(data[0]).dtype == np.float32
+
+    def test_realised_false_alarms_are_those_promised(self, data):
+        rng, (X, y) = np.random.default_rng(7), data
+        X, counts = X.copy(), []
+        for seed in range(60):
+            X[y == 1] = rng.normal(size=(400, 6))
+            head = self.head(random_state=seed, max_epochs=2).fit(X, y)
+            counts.append(np.sum(head.predict(rng.normal(size=(200, 6))) == 0))
+        assert len(head.calibration_scores_) == 80
+        law = betabinom(200, 8, 73)  # the 8th smallest of 80
+        assert abs(np.mean(counts) - law.mean()) < 3 * law.std() / np.sqrt(60)
+
+    @pytest.mark.parametrize(
+        ("labels", "params"),
+        [
+            ((0, 1), {}),
+            ((2, 1), {}),
+            (("fake", "photo"), {"photographic_label": "photo"}),
+            (("z", "a"), {"photographic_label": "a"}),
+            ((True, False), {"photographic_label": False}),
+        ],
+    )
+    def test_any_labels_and_either_order(self, data, labels, params):
+        X, y = data
+        named = np.array(labels)[y]
+        head = self.head(**params).fit(X, named)
+        assert roc_auc_score(y, head.score_samples(X)) > 0.9
+        assert len(head.calibration_scores_) == 80
+        flagged = head.predict(X) != labels[1]
+        assert set(head.predict(X)) == set(labels)
+        assert_array_equal(flagged, head.p_values(X) <= 0.1)
+        assert_array_equal(flagged, head.score_samples(X) < head.offset_)
+        second = head.predict(X) == head.classes_[1]
+        assert_array_equal(second, head.decision_function(X) > 0)
+        assert_array_equal(second, head.predict_proba(X)[:, 1] > 0.5)
+        assert np.isin(head.offset_, head.score_samples(X))  # a row stands on the threshold
+
+    def test_labels_that_do_not_say_which_is_which(self, data):
+        X, y = data
+        words = np.array(["fake", "photo"])[y]
+        with pytest.warns(UserWarning, match="'photo' is taken for the label of ph") as caught:
+            self.head().fit(X, words)
+        assert caught[0].filename == __file__
+        with pytest.raises(ValueError, match=r"target_fpr needs to know.*\['fake', 'photo'\]"):
+            self.head(photographic_label="foto").fit(X, words)
+
+    def test_the_rate_may_change_and_come_later(self, data):
+        X, y = data
+        head = self.head().fit(X, y)
+        assert head.set_params(target_fpr=0.02).offset_ < head.set_params(target_fpr=0.2).offset_
+        plain = self.head(target_fpr=None).fit(X, y)
+        answers = plain.predict(X)
+        plain.set_params(target_fpr=0.1)
+        with pytest.raises(NotFittedError, match="recalibrate"):
+            plain.predict(X)
+        fresh = np.random.default_rng(1).normal(size=(200, 6))
+        plain.recalibrate(fresh)
+        assert len(plain.calibration_scores_) == 200
+        assert np.mean(plain.predict(fresh) == 0) == pytest.approx(0.095)  # the 20th of 200
+        assert_array_equal(plain.set_params(target_fpr=None).predict(X), answers)
+
+    def test_too_few_flag_nothing_and_say_so(self, data):
+        X, y = data
+        rows = np.r_[:40, 400:550]
+        with pytest.warns(SmallSampleWarning, match="8 calibration photographs") as caught:
+            head = self.head(target_fpr=0.05).fit(X[rows], y[rows])
+        assert caught[0].filename == __file__
+        with pytest.warns(SmallSampleWarning) as caught:
+            assert set(head.predict(X)) == {1}
+        assert caught[0].filename == __file__
+        with pytest.warns(SmallSampleWarning):
+            order = np.argsort(head.decision_function(X))
+        assert_array_equal(order, np.argsort(head.score_samples(X)))
+
+    def test_persons_held_out_taught_nothing_as_fakes_either(self, data):
+        X, y = data
+        persons = np.r_[np.arange(400) // 4, np.arange(150) % 100]
+        head = self.head().fit(X, y, groups=persons)
+        held = np.isin(head.score_samples(X), head.calibration_scores_) & (y == 1)
+        assert held.sum() == len(np.unique(persons[held])) == len(head.calibration_scores_) == 20
+        changed = np.where((np.isin(persons, persons[held]) & ~held)[:, None], 99, X)
+        again = self.head().fit(changed, y, groups=persons)
+        assert_array_equal(again.calibration_scores_, head.calibration_scores_)
+
+    def test_recalibrated_by_its_own_labels(self, data):
+        X, y = data
+        words = np.array(["fake", "photo"])[y]
+        head = self.head(photographic_label="photo").fit(X, words)
+        head.recalibrate(X + 0.2, words, sources=y * 0)
+        assert len(head.calibration_scores_) == 400
+        assert list(head.calibration_sources_) == ["0"]
+
+    def test_it_is_judged_by_its_promise_and_kept_in_files(self, data, tmp_path):
+        X, y = data
+        head = self.head().fit(X, y)
+        generator = np.where(y == 1, None, "gan")
+        report = evaluate_by_generator(head, X, y, generator, photographic_label=1)
+        assert report.average.auc.value > 0.8
+        assert report.average.fpr.value == np.mean(head.predict(X[y == 1]) == 0)
+        fresh = np.random.default_rng(2).normal(size=(2, 100, 6))
+        assert source_shift(head, *fresh).n_calibration == 80
+        with pytest.raises(TypeError, match="BladesBinary, which promises no false-alarm rate"):
+            source_shift(self.head(target_fpr=None).fit(X, y), *fresh)
+        save(head, tmp_path / "head.blades")
+        again = load(tmp_path / "head.blades")
+        assert_array_equal(again.decision_function(X), head.decision_function(X))
+        assert_array_equal(again.p_values(X), head.p_values(X))
+        head.calibration_scores_ = np.array([np.nan])
+        with pytest.raises(ValueError, match="contradict"):
+            save(head, tmp_path / "head.blades")
