@@ -44,8 +44,9 @@ class DetectorPipeline(Pipeline):
 
     def _fit(self, X, *args, **kwargs):
         # The one door that fit, fit_transform and fit_predict share.
-        if self.memory is not None and get_tags(self.steps[0][1]).input_tags.string:
-            X = identified(X)
+        first = self.steps[0][1]
+        if self.memory is not None and hasattr(first, "__sklearn_tags__"):  # not "passthrough"
+            X = identified(X) if get_tags(first).input_tags.string else X
         return super()._fit(X, *args, **kwargs)
 
 

@@ -350,7 +350,8 @@ class BladesEncoder(
         photos, groups = photographs_of(X, y, groups, self.photographic_label)
         device = resolve_device(self.device)
         precision = resolve_precision(self.precision, device)
-        callbacks, finish = begin_task(self, X, y, precision)
+        inherited = inherited_crop(self)
+        callbacks, finish = begin_task(self, X, y, precision, inherited)
         run, seed = run_of(self, photos, groups)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
@@ -360,12 +361,11 @@ class BladesEncoder(
                 image_size=self.image_size,
                 freeze_text=self.freeze_text,
             )
-            inherited = inherited_crop(self)
             crops = crops_of(self, photos, embedding.preprocessing, inherited)
             how = {"seed": seed, "precision": precision, "device": device}
             result = learn(self, embedding, crops, groups, **how, run=run, callbacks=callbacks)
         # All at once: a refit that fails leaves the fit before it whole.
-        self.__dict__.update(attributes(self, result, precision), crop_defaults_=inherited)
+        self.__dict__.update(attributes(self, result, precision, inherited))
         finish()
         return self
 

@@ -82,21 +82,25 @@ def _fingerprint(encoder, photos, groups, seed):
     # Functions go by name: their repr is an address, which another process does not have.
     params = encoder.get_params(deep=False).items()
     what = {k: getattr(v, "__qualname__", v) for k, v in params if k not in _HOW}
-    return key_of(
-        sorted(what.items(), key=str), seed, [*map(_facts, photos)], np.asarray(groups).tolist()
-    )
+    start = None if encoder.pretrained is None else _identity(encoder.pretrained)
+    rows = [*map(_facts, photos)], np.asarray(groups).tolist()
+    return key_of(sorted(what.items(), key=str), seed, start, *rows)
 
 
 def _facts(photo):
     path = getattr(photo, "path", photo)
-    identity = None
-    with suppress(OSError, ValueError):  # that is said where it is opened
-        identity = file_identity(path)
     exif = sorted(getattr(photo, "exif", {}).items())
-    return str(path), identity, exif, getattr(photo, "face", None)
+    return str(path), _identity(path), exif, getattr(photo, "face", None)
 
 
-def begin_task(encoder, X, y, precision) -> tuple[list, Callable[[], None]]:
+def _identity(path):
+    """What a file is; None for what is none, a tag of weights say."""
+    with suppress(OSError, ValueError):  # that is said where it is opened
+        return file_identity(path)
+    return None
+
+
+def begin_task(encoder, X, y, precision, inherited) -> tuple[list, Callable[[], None]]:
     """Tell callbacks that fit begins; return what tells them of epochs, and of the end."""
     task = encoder._init_callback_context(max_subtasks=encoder.max_epochs)
     if task is None:
@@ -107,7 +111,7 @@ def begin_task(encoder, X, y, precision) -> tuple[list, Callable[[], None]]:
     task.call_on_fit_task_begin(estimator=encoder, X=X, y=y)
 
     def so_far(net):
-        return attributes(encoder, outcome(net, copy.deepcopy(net.module_)), precision)
+        return attributes(encoder, outcome(net, copy.deepcopy(net.module_)), precision, inherited)
 
     return (
         [EpochTasks(encoder, task, X, y, so_far)],
@@ -212,14 +216,15 @@ def _tasks_and_weighting(encoder) -> tuple[TaskSet, str | Mapping[str, float]]:
     return tasks, "equal" if named and encoder.tasks == "zou25" else encoder.task_weighting
 
 
-def attributes(encoder, result, precision):
-    """What `BladesEncoder.fit` sets from a `Pretrained`, and the precision of the towers."""
+def attributes(encoder, result, precision, inherited):
+    """What `BladesEncoder.fit` sets: from a `Pretrained`, and how it was computed and cut."""
     features = result.embedding.choose_features(encoder.features)
     side = result.embedding.image_side(features)
     return {
         "embedding_": result.embedding,
         "preprocessing_": result.embedding.preprocessing,
         "precision_": precision,
+        "crop_defaults_": inherited,
         "tasks_": result.tasks,
         "task_weights_": result.task_weights,
         "history_": result.history,

@@ -14,7 +14,7 @@ from ..towers.openclip import is_tag, needs_hub
 from ..towers.weights import checked_towers
 from .known_types import ESTIMATORS, LATER, RECORDS, check, check_record
 
-OF_THE_MACHINE = {"memory", "cache_size", "checkpoint_dir", "n_jobs"}
+OF_THE_MACHINE = {"memory", "cache_size", "disk_size", "checkpoint_dir", "n_jobs"}
 
 _CLASSES = {cls.__name__: cls for cls in (JointEmbedding, *ESTIMATORS, *RECORDS)}
 _PRIVATE = {"_n_features_out", "_sklearn_output_config"}  # which answers depend on

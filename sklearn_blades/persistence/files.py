@@ -11,9 +11,9 @@ by name in one list; nothing else can come out of a file:
   `FixedThresholdClassifier` of scikit-learn.
 
 What belongs to a machine and not to a model stays behind: ``memory``, ``cache_size``,
-``checkpoint_dir`` and ``n_jobs`` are at their defaults after loading, and a ``device`` is
-``"auto"`` where it is CUDA, or one that the loading machine lacks. Other paths stay in the file,
-and `load` keeps them only where it is told to.
+``disk_size``, ``checkpoint_dir`` and ``n_jobs`` are at their defaults after loading, and a
+``device`` is ``"auto"`` where it is CUDA, or one that the loading machine lacks. Other paths stay
+in the file, and `load` keeps them only where it is told to.
 """
 
 import platform

@@ -9,7 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_blades import BladesBinary, BladesOneClass, make_detector
@@ -111,3 +111,14 @@ def test_groups_are_routed_through_the_detector(Xy):
 def test_arguments_it_cannot_use(encoder, head, message):
     with pytest.raises(TypeError, match=message):
         make_detector(encoder, head)
+
+
+def test_a_memory_beside_steps_that_take_no_photographs(tmp_path):
+    X = np.random.default_rng(0).normal(size=(200, 4))
+    detector = make_detector(Normalizer(), BladesOneClass(random_state=0))
+    plain = detector.fit(X).score_samples(X[:3])
+    detector.set_params(memory=str(tmp_path))
+    np.testing.assert_array_equal(detector.fit(X).score_samples(X[:3]), plain)
+    detector.set_params(encoder="passthrough").fit(X)
+    alone = BladesOneClass(random_state=0).fit(X)
+    np.testing.assert_array_equal(detector.score_samples(X[:3]), alone.score_samples(X[:3]))

@@ -213,12 +213,12 @@ class TestRoundTrip:
 
     def test_what_belongs_to_a_machine_stays_behind(self, photos, tmp_path):
         encoder = BladesEncoder(
-            **{**SMALL, "device": "cpu"}, max_epochs=0, memory=str(tmp_path), n_jobs=3
+            **{**SMALL, "device": "cpu"}, max_epochs=0, memory=str(tmp_path), n_jobs=3, disk_size=7
         ).fit(photos[:1])
         encoder.set_params(device="cuda:1", checkpoint_dir=tmp_path)
         again = through_file(encoder, tmp_path)
-        names = ("memory", "checkpoint_dir", "n_jobs", "device")
-        assert [getattr(again, name) for name in names] == [None, None, None, "auto"]
+        names = ("memory", "checkpoint_dir", "n_jobs", "device", "disk_size")
+        assert [getattr(again, name) for name in names] == [None, None, None, "auto", 10_000]
         raw = (tmp_path / "model.blades").read_bytes()
         assert str(tmp_path).encode() not in raw
         assert through_file(encoder.set_params(device="cpu"), tmp_path).device == "cpu"

@@ -159,6 +159,18 @@ class TestBatches:
             encoder.transform(copies)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_gives_the_features_of_a_cpu_whatever_is_said_of_tf32(encoder, copies, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    rows = []
+    for device in ("cpu", "cuda"):
+        encoder.clear_cache()
+        rows.append(encoder.set_params(device=device).transform(copies))
+    assert torch.backends.cudnn.allow_tf32
+    np.testing.assert_allclose(*rows, atol=1e-5)
+
+
 class TestCacheSize:
     @pytest.mark.parametrize("n_jobs", [1, 2])
     def test_training_opens_no_photograph(self, copies, photos, monkeypatch, n_jobs):
@@ -187,7 +199,9 @@ class TestCacheSize:
             assert cache_for(None, size)._bytes <= size * 1e6
             small.clear_cache()
             assert (
-                cache_for(None, size).get(crops_of(encoder, copies, encoder.preprocessing_).key(0))
+                cache_for(None, size).get(
+                    crops_of(encoder, copies, encoder.preprocessing_, {}).key(0)
+                )
                 is None
             )
 

@@ -1,8 +1,7 @@
 """A learned generator: a diffusion model of the simulated world.
 
 `benchmarks/train_generators.py` trained it on the simulator's photographs of both sources; the
-weights lie beside this file. It draws whole pictures, people and all, from random numbers. (The
-script trains a variational autoencoder too; what that draws is no face yet, so it is not here.)
+weights lie beside this file. It draws whole pictures, people and all, from random numbers.
 """
 
 from functools import lru_cache

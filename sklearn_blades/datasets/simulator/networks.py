@@ -1,9 +1,8 @@
-"""The networks of the learned generators: what turns random numbers into a picture.
+"""The networks of the learned generator: what turns random numbers into a picture.
 
 A picture is made in two steps, as latent generators do it: a *plan*, a small map of 24 by 24
-places with four numbers each, and a painter that makes 192 by 192 pixels of it. `Dreamer` draws a
-plan from a vector at once (the decoder of a variational autoencoder), `Denoiser` in many steps
-from noise (diffusion). What only training needs is in the benchmarks.
+places with four numbers each, which `Denoiser` draws in many steps from noise (diffusion), and a
+`Painter` that makes 192 by 192 pixels of it. What only training needs is in the benchmarks.
 """
 
 import math
@@ -89,25 +88,6 @@ class Painter(nn.Module):
         return self.leave(F.silu(x))
 
 
-class Dreamer(nn.Module):
-    """From a standard normal vector and a source (one-hot) to a standardised plan."""
-
-    N_LATENT = 96
-
-    def __init__(self):
-        super().__init__()
-        self.enter = nn.Linear(self.N_LATENT + N_SOURCES, 64 * 6 * 6)
-        self.body = Residual(64)
-        self.stages = nn.ModuleList([Upsampling(64, 64), Upsampling(64, 48)])
-        self.leave = conv(48, PLAN[0])
-
-    def forward(self, latent, source):
-        x = self.body(self.enter(torch.cat([latent, source], dim=1)).unflatten(1, (64, 6, 6)))
-        for stage in self.stages:
-            x = stage(x)
-        return self.leave(F.silu(unit(x)))
-
-
 class Attention(nn.Module):
     """Every place of a map looks at every other."""
 
@@ -180,19 +160,6 @@ def denoise(denoiser, noise, source, n_steps):
     return x
 
 
-class VAE(nn.Module):
-    """A vector of normals -> plan -> picture."""
-
-    START = (Dreamer.N_LATENT,)
-
-    def __init__(self):
-        super().__init__()
-        self.dreamer, self.painter = Dreamer(), Painter()
-
-    def forward(self, start, source, grains):
-        return self.painter(self.dreamer(start, source), grains)
-
-
 class Diffusion(nn.Module):
     """A map of normals -> plan, in ``N_STEPS`` -> picture."""
 
@@ -207,4 +174,4 @@ class Diffusion(nn.Module):
         return self.painter(denoise(self.denoiser, start, source, self.N_STEPS), grains)
 
 
-NETWORKS = {"vae": VAE, "diffusion": Diffusion}
+NETWORKS = {"diffusion": Diffusion}

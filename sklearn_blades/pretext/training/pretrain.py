@@ -157,7 +157,8 @@ def _say_if_few(n_inner, n_outer, names):
         return
     held_out = f", {n_outer} held out for the weights" if n_outer else ""
     warnings.warn(
-        f"{n} photographs can teach next to nothing: {n_inner} are learned from{held_out}. What "
+        f"{n} photograph{'s' * (n > 1)} can teach next to nothing: {n_inner} are learned from"
+        f"{held_out}. What "
         f"is left to learn is {', '.join(names)}. The face tasks take some hundred photographs, "
         "EXIF some thousand.",
         SmallSampleWarning,
