@@ -1,4 +1,4 @@
-"""From a folder of photographs to a verdict, in under three minutes on a laptop.
+"""From a folder of photographs to a verdict, in three to five minutes on a laptop.
 
     python examples/quickstart.py
 
