@@ -16,6 +16,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from skorch import NeuralNetClassifier
 
 from ..estimators.binary import BladesBinary
+from ..estimators.blades_detector import BladesDetector
 from ..estimators.detector import FrozenEncoder
 from ..estimators.encoder import BladesEncoder
 from ..estimators.hybrid import PARTS, BladesHybrid
@@ -38,6 +39,7 @@ ESTIMATORS = {
     BladesHybrid: {"one_class_": BladesOneClass, "binary_": BaseEstimator | types.NoneType,
                    "weights_": dict, "centre_": "p", "spread_": "p",
                    "calibration_scores_": "n", "calibration_sources_": dict | types.NoneType},
+    BladesDetector: {"encoder_": BaseEstimator, "head_": BaseEstimator, "classes_": np.ndarray},
     Pipeline: {"steps": list},
     FrozenEstimator: {"estimator": BaseEstimator}, FrozenEncoder: {"estimator": BaseEstimator},
     StandardScaler: {"mean_": "d?", "scale_": "d?"},
@@ -74,7 +76,7 @@ _ABSENT = object()
 def check(estimator):
     """Raise ValueError for what would go wrong silently, or late; not saved, and not loaded."""
     cls, found = type(estimator), vars(estimator)
-    if cls in (BladesEncoder, BladesOneClass, BladesBinary, BladesHybrid):
+    if cls in (BladesEncoder, BladesOneClass, BladesBinary, BladesHybrid, BladesDetector):
         estimator._validate_params()
     if not any(name in found for name in ESTIMATORS[cls]):
         return  # not fitted, as what stands in CalibratedClassifierCV(estimator) is not
@@ -146,6 +148,14 @@ def _hybrid_agrees(head):
     )
 
 
+def _detector_agrees(detector):
+    return (
+        detector.classes_.tolist() == [-1, 1]
+        and hasattr(detector.encoder_, "transform")
+        and hasattr(detector.head_, "predict")
+    )
+
+
 def _steps_are_steps(pipeline):
     return all(
         isinstance(name, str)
@@ -158,5 +168,6 @@ _CONSISTENT = {
     BladesEncoder: _encoder_agrees,
     BladesBinary: _binary_agrees,
     BladesHybrid: _hybrid_agrees,
+    BladesDetector: _detector_agrees,
     Pipeline: _steps_are_steps,
 }
