@@ -365,7 +365,7 @@ class TestInScikitLearn:
     def test_groups_and_generators_are_routed(self, data):
         X, y, groups, generator = data
         with sklearn.config_context(enable_metadata_routing=True):
-            detector = BladesDetector(StandardScaler(), random_state=0, target_fpr=0.1)
+            detector = BladesDetector(StandardScaler(), quick(), random_state=0)
             detector.set_fit_request(groups=True, generator=True)
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # nothing is missing for the weights
@@ -408,7 +408,7 @@ class TestInScikitLearn:
 class TestJudged:
     def test_recalibrated_without_touching_what_is_shared(self, data):
         X, y, groups, generator = data
-        detector = BladesDetector(StandardScaler(), random_state=0, target_fpr=0.1)
+        detector = BladesDetector(StandardScaler(), quick(), random_state=0)
         detector.fit(X, y, groups=groups, generator=generator)
         offset, elsewhere = detector.head_.offset_, X[y == 1] * 2
         renewed = recalibrate(detector, elsewhere)
@@ -419,7 +419,7 @@ class TestJudged:
 
     def test_by_generator_and_between_sources(self, data):
         X, y, groups, generator = data
-        detector = BladesDetector(StandardScaler(), random_state=0, target_fpr=0.1)
+        detector = BladesDetector(StandardScaler(), quick(), random_state=0)
         detector.fit(X, y, groups=groups, generator=generator)
         report = evaluate_by_generator(detector, X, y, np.where(y == 1, None, generator))
         assert report.average.auc.value > 0.9
