@@ -231,7 +231,7 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
             if column is None:
                 continue
             if has_fit_parameter(head, name):
-                given[name] = [column[row] for row in rows]
+                given[name] = _safe_indexing(column, rows)  # by place, whatever a Series' index is
             elif name == "groups" and promise_of(head) is not None:
                 raise ValueError(
                     f"groups was given, and the head, a {type(head).__name__}, cannot be told: its "

@@ -142,7 +142,7 @@ def _areas(true, false):
     return (ranks.sum(axis=0) - len(true) * (len(true) + 1) / 2) / (len(true) * len(false))
 
 
-def choose_weight(cells, names):
+def choose_weight(cells, names, *, tolerance=TOLERANCE):
     """The most equal weight of those about as good as the best.
 
     Parameters
@@ -151,6 +151,8 @@ def choose_weight(cells, names):
         Areas, of generators in folds.
     names : ndarray of shape (n_cells,), int
         Generator of every cell: all count alike, however many cells they have.
+    tolerance : float
+        Standard errors of the difference by which a weight may be behind the best.
 
     Returns
     -------
@@ -176,7 +178,7 @@ def choose_weight(cells, names):
     error = 0.0
     if len(cells) > 1:
         error = np.sqrt(share**2 @ (behind - share @ behind) ** 2 * len(cells) / (len(cells) - 1))
-    near = _least(unequal, share @ behind <= TOLERANCE * error + 1e-12)
+    near = _least(unequal, share @ behind <= tolerance * error + 1e-12)
     return float(WEIGHTS[near]), areas
 
 

@@ -169,6 +169,21 @@ class TestWhoLearnsFromWhat:
         with pytest.warns(UserWarning, match=r"predict answers \+1"):
             assert_array_equal(detector.predict(X), expected.predict(X))
 
+    def test_columns_of_a_table_go_by_place(self, data):
+        pd = pytest.importorskip("pandas")
+        X, y, groups, generator = data
+        table = pd.DataFrame({"y": y, "groups": groups, "generator": generator})
+        table.index = np.random.default_rng(0).permutation(len(table))
+        plain = BladesDetector(StandardScaler(), quick(), random_state=0)
+        plain.fit(X, y, groups=groups, generator=generator)
+        tabled = clone(plain).fit(
+            X, table["y"], groups=table["groups"], generator=table["generator"]
+        )
+        assert_array_equal(tabled.score_samples(X), plain.score_samples(X))
+        renewed = tabled.recalibrate(X, table["y"], groups=table["groups"])
+        again = plain.recalibrate(X, y, groups=groups)
+        assert renewed.head_.offset_ == again.head_.offset_
+
     def test_groups_that_a_head_cannot_take(self, data):
         X, _, groups, _ = data
         head = make_pipeline(StandardScaler(), BladesOneClass())
