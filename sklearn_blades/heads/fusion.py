@@ -7,16 +7,16 @@ generator in one such fold: the area under the ROC curve there, for every weight
 The weight is the one with the highest mean area; where others are as good within half a standard
 error of the cells' paired differences, it is the most equal of them (`choose_weight`).
 
-Half a standard error, measured on normal scores with 25 to 800 photographs and 10 to 400
-generated faces of 2 to 4 generators (mean loss of area against the best weight, in hundredths):
+Why half a standard error: mean loss of area against the best weight, in hundredths, on normal
+scores of so many photographs and half as many generated faces (``python -m benchmarks.fusion``):
 
 ==================================  =====  =====  =====  =====
 tolerance (standard errors)         0      1/4    1/2    1
 ==================================  =====  =====  =====  =====
-one part at chance, 60 photographs  0.2    0.3    0.4    0.9
-one part at chance, 200             0.05   0.1    0.2    0.4
-both weak and alike, 200            1.3    1.0    0.7    0.3
-both good, 60                       0.5    0.5    0.3    0.2
+one part at chance, 60              0.26   0.33   0.54   1.21
+one part at chance, 200             0.09   0.13   0.20   0.41
+both weak and alike, 200            1.37   1.04   0.77   0.37
+both good, 60                       0.49   0.43   0.37   0.28
 ==================================  =====  =====  =====  =====
 """
 
