@@ -5,6 +5,7 @@ from . import persistence as persistence
 from . import photos as photos
 from . import pretext as pretext
 from .estimators import BladesBinary as BladesBinary
+from .estimators import BladesDetector as BladesDetector
 from .estimators import BladesEncoder as BladesEncoder
 from .estimators import BladesHybrid as BladesHybrid
 from .estimators import BladesOneClass as BladesOneClass
@@ -13,6 +14,7 @@ from .estimators import make_detector as make_detector
 __version__: str
 __all__ = [
     "BladesBinary",
+    "BladesDetector",
     "BladesEncoder",
     "BladesHybrid",
     "BladesOneClass",

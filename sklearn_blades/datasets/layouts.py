@@ -1,11 +1,9 @@
 """Real data in the folder layouts that people have."""
 
 import json
-import os
 import re
 import warnings
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from sklearn.utils import Bunch
 from ..ground.types import StrPath
 from ..photos.exif import normalise_exif
 from ..photos.faces import Face
+from ..photos.folders import directory, images_below
 from ..photos.records import PhotoRecord
 
 PHOTOGRAPHS: tuple[str, ...] = (
@@ -30,7 +29,6 @@ PHOTOGRAPHS: tuple[str, ...] = (
 PHOTOGRAPHS += ("photographic", "original", "originals", "authentic")
 _GENERIC = {"1_fake", "fake", "fakes", "ai", "generated", "synthetic"}
 _GENERIC |= {"train", "training", "val", "valid", "validation", "test"}
-_IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".heif"}
 
 
 def load_generator_folders(root: StrPath, *, photographs: Iterable[str] = PHOTOGRAPHS) -> Bunch:
@@ -87,6 +85,7 @@ def load_generator_folders(root: StrPath, *, photographs: Iterable[str] = PHOTOG
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as root:
     ...     for name in ("real/a.jpg", "sdxl/b.jpg"):
     ...         file = Path(root, name)
@@ -99,8 +98,8 @@ def load_generator_folders(root: StrPath, *, photographs: Iterable[str] = PHOTOG
     if isinstance(photographs, str):
         photographs = [photographs]
     known = {name.casefold() for name in photographs}
-    root = _directory(root)
-    files = [file for file in _images_below(root) if file.parent != root]
+    root = directory(root)
+    files = [file for file in images_below(root) if file.parent != root]
     if not files:
         raise ValueError(
             f"{root}: no images in folders below it; put the images of each generator into a "
@@ -131,27 +130,6 @@ def _generator(parts):
     """The outermost telling name, or the innermost one where none tells anything."""
     telling = (part for part in parts if part.casefold() not in _GENERIC)
     return next(telling, parts[-1])
-
-
-def _directory(root):
-    """``root`` as a Path, if it is a directory."""
-    root = Path(root)
-    if not root.exists():
-        raise FileNotFoundError(f"{root}: there is no such folder.")
-    if not root.is_dir():
-        raise NotADirectoryError(f"{root}: a file; give the folder that holds the images.")
-    return root
-
-
-def _images_below(root):
-    """Paths of the image files below a folder, sorted; hidden ones left out."""
-    found = []
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in _IMAGES:
-                found.append(Path(folder, name))
-    return sorted(found)
 
 
 def load_fdf(root: StrPath, *, exif: Any = None) -> list[PhotoRecord]:
@@ -190,7 +168,7 @@ def load_fdf(root: StrPath, *, exif: Any = None) -> list[PhotoRecord]:
     ----------
     .. [1] Hukkelås, Mester, Lindseth, "DeepPrivacy", ISVC 2019, https://github.com/hukkelas/FDF
     """
-    folder = _directory(root)
+    folder = directory(root)
     metainfo = folder / "fdf_metainfo.json"
     if not metainfo.is_file():
         raise FileNotFoundError(
@@ -215,7 +193,7 @@ def load_fdf(root: StrPath, *, exif: Any = None) -> list[PhotoRecord]:
 
 def _numbered_images(root):
     """``images/{index}.png`` or ``images/{largest resolution}/{index}.png``, by index."""
-    folder = _directory(root / "images")
+    folder = directory(root / "images")
     sizes = [int(part.name) for part in folder.iterdir() if re.fullmatch(r"\d+", part.name)]
     if sizes:
         folder = folder / str(max(sizes))

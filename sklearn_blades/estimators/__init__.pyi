@@ -1,7 +1,15 @@
 from .binary import BladesBinary as BladesBinary
+from .blades_detector import BladesDetector as BladesDetector
 from .detector import make_detector as make_detector
 from .encoder import BladesEncoder as BladesEncoder
 from .hybrid import BladesHybrid as BladesHybrid
 from .one_class import BladesOneClass as BladesOneClass
 
-__all__ = ["BladesBinary", "BladesEncoder", "BladesHybrid", "BladesOneClass", "make_detector"]
+__all__ = [
+    "BladesBinary",
+    "BladesDetector",
+    "BladesEncoder",
+    "BladesHybrid",
+    "BladesOneClass",
+    "make_detector",
+]

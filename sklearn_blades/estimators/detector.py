@@ -62,7 +62,7 @@ def make_detector(encoder: Any, head: Any) -> Pipeline:
         is and trained by the detector's ``fit``, on the photographs that the head then calibrates
         on: a false-alarm promise is approximate in that case.
     head : estimator with ``fit`` and ``predict``
-        `BladesOneClass`, `BladesBinary` or any other estimator of features.
+        `BladesOneClass`, `BladesBinary`, `BladesHybrid` or any other estimator of features.
 
     Returns
     -------
@@ -80,7 +80,8 @@ def make_detector(encoder: Any, head: Any) -> Pipeline:
 
     See Also
     --------
-    BladesEncoder, BladesOneClass, BladesBinary : What is joined.
+    BladesDetector : Deals one set of photographs to both.
+    BladesEncoder, BladesOneClass, BladesBinary, BladesHybrid : What is joined.
     sklearn_blades.persistence.save : Keeps a detector in one file.
 
     Examples

@@ -7,7 +7,7 @@ line does, costs what scikit-learn costs.
 import os
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -22,6 +22,7 @@ from ..ground.sklearn_private import (
 from ..ground.types import Column, FloatArray, Locator, Photographs, RandomState, StrPath
 from ..photos.records import read_photos
 from ..storage.cache import CACHE_SIZE, DISK_SIZE, cache_for
+from .presets import AS_PUBLISHED, FROM_SCRATCH
 
 
 class BladesEncoder(
@@ -305,6 +306,28 @@ class BladesEncoder(
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+
+    @classmethod
+    def from_scratch(cls, **params: Any) -> Self:
+        """An encoder of small towers that learns without weights, on two cores.
+
+        Parameters
+        ----------
+        **params
+            What is to be otherwise than `sklearn_blades.estimators.presets.FROM_SCRATCH`.
+        """
+        return cls(**{**FROM_SCRATCH, **params})
+
+    @classmethod
+    def as_published(cls, **params: Any) -> Self:
+        """The paper's encoder, its weighting and its views; ``pretrained`` is yours to name.
+
+        Parameters
+        ----------
+        **params
+            What is to be otherwise than `sklearn_blades.estimators.presets.AS_PUBLISHED`.
+        """
+        return cls(**{**AS_PUBLISHED, **params})
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(

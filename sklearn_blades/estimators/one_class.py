@@ -99,6 +99,7 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
     See Also
     --------
     BladesBinary : Head for photographs and AI-generated faces.
+    BladesHybrid : Head of both kinds, with the same promise.
     BladesEncoder : Makes the features.
     sklearn_blades.evaluation.source_shift : Does the promise hold on another source?
     sklearn_blades.evaluation.benjamini_hochberg : Flags in a folder by ``p_values``.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.base import is_outlier_detector
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
@@ -71,7 +72,8 @@ def judge(detector: Any, X: Any, photographic_label: Any = 1) -> Judgement:
     head = head_of(detector)
     detector = _transforming_once(detector, {})
     predicted = _predictions(detector, head, X)
-    classes = getattr(detector, "classes_", None)
+    # A detector that answers +1 and -1 may name them, too.
+    classes = None if is_outlier_detector(detector) else getattr(detector, "classes_", None)
     if classes is None:
         if not set(predicted.tolist()) <= {1, -1}:
             raise TypeError(
@@ -95,7 +97,7 @@ def judge(detector: Any, X: Any, photographic_label: Any = 1) -> Judgement:
 
 
 def head_of(detector: Any) -> Any:
-    """The estimator that decides: within searches, frozen estimators and pipelines the last."""
+    """The estimator that decides: in detectors, searches, frozen estimators, pipelines the last."""
     while True:
         if isinstance(detector, FrozenEstimator):
             detector = detector.estimator
@@ -103,6 +105,8 @@ def head_of(detector: Any) -> Any:
             detector = detector.steps[-1][1]
         elif hasattr(detector, "best_estimator_"):
             detector = detector.best_estimator_
+        elif hasattr(detector, "head_"):  # a detector of one line
+            detector = detector.head_
         else:
             return detector
 
@@ -163,6 +167,8 @@ def _transforming_once(detector, seen):
         return FrozenEstimator(inner(detector.estimator))
     if hasattr(detector, "best_estimator_"):
         return _changed(detector, best_estimator_=inner(detector.best_estimator_))
+    if hasattr(detector, "head_"):
+        return _changed(detector, encoder_=_remembered(detector.encoder_, seen))
     if isinstance(detector, _THRESHOLDED):
         fitted = getattr(detector, "estimator_", detector.estimator)
         return _changed(detector, estimator_=inner(fitted))

@@ -3,8 +3,10 @@
 from sklearn import calibration
 from sklearn.base import _fit_context
 from sklearn.calibration import _CalibratedClassifier as CalibratedClassifier
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils._set_output import _SetOutputMixin
+from sklearn.utils.validation import _num_samples
 
 try:
     from sklearn.utils._repr_html.estimator import _VisualBlock
@@ -41,4 +43,6 @@ __all__ = [
     "_SetOutputMixin",
     "_VisualBlock",
     "_fit_context",
+    "_num_samples",
+    "_safe_indexing",
 ]

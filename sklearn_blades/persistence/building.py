@@ -125,7 +125,8 @@ def _state(estimator, parts, strict):
     ours = not cls.__module__.startswith("sklearn.")
     params = inspect.signature(cls).parameters
     state = {name: param.default for name, param in params.items()}
-    state |= LATER.get(cls, {})
+    if any(is_fitted_name(estimator, name) for name in parts):  # not the template of a detector
+        state |= LATER.get(cls, {})
     for name, value in parts.items():
         if (name in params and name not in OF_THE_MACHINE) or is_fitted_name(estimator, name):
             state[name] = _device_here(value) if name == "device" else value

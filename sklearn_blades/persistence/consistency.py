@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ..estimators.binary import BladesBinary
+from ..estimators.blades_detector import BladesDetector
 from ..estimators.detector import DetectorPipeline
 from ..estimators.encoder import BladesEncoder
 from ..estimators.hybrid import PARTS, BladesHybrid
@@ -97,6 +98,14 @@ def _hybrid(head):
         and widths == {head.n_features_in_}
         and _are_sorted(scores)
         and (sources is None or _are_sources(sources, scores))
+    )
+
+
+def _detector(detector):
+    return (
+        detector.classes_.tolist() == [-1, 1]
+        and hasattr(detector.encoder_, "transform")
+        and hasattr(detector.head_, "predict")
     )
 
 
@@ -187,6 +196,7 @@ CONSISTENT = {
     BladesOneClass: _one_class,
     BladesBinary: _binary,
     BladesHybrid: _hybrid,
+    BladesDetector: _detector,
     Pipeline: _steps_are_steps,
     DetectorPipeline: _steps_are_steps,
     StandardScaler: _scaler,

@@ -18,6 +18,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from skorch import NeuralNetClassifier
 
 from ..estimators.binary import BladesBinary
+from ..estimators.blades_detector import BladesDetector
 from ..estimators.detector import DetectorPipeline, FrozenEncoder
 from ..estimators.encoder import BladesEncoder
 from ..estimators.hybrid import BladesHybrid
@@ -43,6 +44,7 @@ ESTIMATORS = {
     BladesHybrid: {"one_class_": BladesOneClass, "binary_": BaseEstimator | types.NoneType,
                    "weights_": dict, "centre_": "p", "spread_": "p",
                    "calibration_scores_": "n", "calibration_sources_": dict | types.NoneType},
+    BladesDetector: {"encoder_": BaseEstimator, "head_": BaseEstimator, "classes_": np.ndarray},
     Pipeline: {"steps": list}, DetectorPipeline: {"steps": list},
     FrozenEstimator: {"estimator": BaseEstimator}, FrozenEncoder: {"estimator": BaseEstimator},
     StandardScaler: {"mean_": "d?", "scale_": "d?"},
@@ -89,7 +91,7 @@ def check(estimator, *, all_params=True):
         Also those of scikit-learn's own classes, which other versions of it took otherwise.
     """
     cls, found = type(estimator), vars(estimator)
-    ours = cls in (BladesEncoder, BladesOneClass, BladesBinary, BladesHybrid)
+    ours = cls in (BladesEncoder, BladesOneClass, BladesBinary, BladesHybrid, BladesDetector)
     if ours or (all_params and hasattr(cls, "_parameter_constraints")):
         estimator._validate_params()
     if ours and getattr(estimator, "device", None) not in (None, "auto"):

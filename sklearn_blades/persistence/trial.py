@@ -9,6 +9,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.pipeline import Pipeline
 
+from ..estimators.blades_detector import BladesDetector
 from ..estimators.encoder import BladesEncoder
 from ..ground.device import autocast
 
@@ -68,6 +69,8 @@ def _first(estimator):
         if isinstance(estimator, Pipeline):
             steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
             estimator = steps[0]
+        elif isinstance(estimator, BladesDetector):
+            estimator = estimator.encoder_
         elif isinstance(estimator, FrozenEstimator):
             estimator = estimator.estimator
         elif hasattr(estimator, "calibrated_classifiers_"):

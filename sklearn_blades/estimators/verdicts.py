@@ -1,0 +1,124 @@
+"""What a detector says of each photograph, as a table that keeps every row."""
+
+from copy import copy
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+
+from ..errors import NoFaceError, PhotoError, SmallFaceError
+from ..evaluation.table import Table
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a detector says of one photograph.
+
+    Attributes
+    ----------
+    path : str
+        The file as it was named; ``"row 3"`` for pictures in memory.
+    score : float
+        Higher = more photographic; NaN where there is none.
+    p_value : float
+        Of "this is a photograph like those that calibrated"; low = AI-generated. NaN where there
+        is none, and for heads that promise no rate.
+    verdict : str
+        ``"flagged"`` (as AI-generated), ``"not flagged"``, ``"no face"`` (that can be judged) or
+        ``"unreadable"``.
+    error : str
+        Why there is no score; empty where there is one.
+    """
+
+    path: str
+    score: float
+    p_value: float
+    verdict: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Verdicts(Table):
+    """Verdicts in the order of the photographs; print it, or take ``to_frame()``.
+
+    Attributes
+    ----------
+    rows : tuple of Verdict
+    target_fpr : float or None
+        The promised share of photographs that are flagged.
+    """
+
+    rows: tuple[Verdict, ...]
+    target_fpr: float | None = None
+
+    _index = ("path",)
+    _titles = {
+        "score": "score",
+        "p_value": "p-value",
+        "verdict": "verdict",
+        "error": "error",
+    }
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, row):
+        return self.rows[row]
+
+    def _records(self):
+        return [asdict(row) for row in self.rows]
+
+    def _facts(self):
+        return {"target_fpr": self.target_fpr}
+
+    def _note(self):
+        flagged = sum(row.verdict == "flagged" for row in self.rows)
+        unjudged = sum(bool(row.error) for row in self.rows)
+        words = f"{flagged} of {len(self.rows)} flagged"
+        if unjudged:
+            words += f", {unjudged} could not be judged"
+        if self.target_fpr is None:
+            return f"{words}. No rate of false alarms is promised."
+        return (
+            f"{words}. Of photographs like those that calibrated, {100 * self.target_fpr:.3g} % "
+            "are flagged at most, on average."
+        )
+
+
+def verdicts_of(photos: Any, scores: Any, p_values: Any, flagged: Any, encoder: Any) -> list:
+    """A `Verdict` for every photograph; those without a score are asked once more, for the reason.
+
+    Parameters
+    ----------
+    photos : sequence
+    scores, p_values : ndarrays of shape (n_photos,), NaN where there are none
+    flagged : ndarray of shape (n_photos,), bool
+    encoder : estimator that gave NaN features
+    """
+    rows = []
+    for number, photo in enumerate(photos):
+        path = getattr(photo, "path", photo)
+        path = (
+            str(path) if isinstance(path, str) or hasattr(path, "__fspath__") else f"row {number}"
+        )
+        if np.isfinite(scores[number]):
+            verdict = "flagged" if flagged[number] else "not flagged"
+            rows.append(Verdict(path, float(scores[number]), float(p_values[number]), verdict))
+        else:
+            rows.append(Verdict(path, np.nan, np.nan, *_reason(photo, encoder)))
+    return rows
+
+
+def _reason(photo, encoder):
+    """Verdict and error of a photograph that has no features."""
+    if isinstance(encoder, FrozenEstimator):
+        encoder = encoder.estimator
+    if "on_error" in encoder.get_params(deep=False):
+        try:
+            copy(encoder).set_params(on_error="raise").transform([photo])
+        except (NoFaceError, SmallFaceError) as error:
+            return "no face", error.problem
+        except PhotoError as error:
+            return "unreadable", error.problem
+    return "unreadable", f"{type(encoder).__name__} gave no features."
