@@ -93,7 +93,7 @@ def _bare(estimators):
         for estimator in estimators:
             for name in ("feature_names_in_", "_sklearn_output_config"):
                 vars(estimator).pop(name, None)
-            if isinstance(estimator, BladesEncoder):
+            if isinstance(estimator, BladesEncoder) and "embedding_" in vars(estimator):
                 feature = _black(estimator)
                 estimator.transform = lambda X, feature=feature: feature
         yield
