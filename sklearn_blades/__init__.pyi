@@ -1,3 +1,4 @@
+from . import app as app
 from . import datasets as datasets
 from . import errors as errors
 from . import evaluation as evaluation
@@ -18,6 +19,7 @@ __all__ = [
     "BladesEncoder",
     "BladesHybrid",
     "BladesOneClass",
+    "app",
     "datasets",
     "errors",
     "evaluation",

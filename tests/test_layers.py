@@ -14,6 +14,7 @@ PACKAGE = Path(sklearn_blades.__file__).parent
 
 # From the roof to the ground, as docs/architecture.md draws the house.
 ROOMS = [
+    "app",
     "persistence",
     "estimators",
     "datasets",

@@ -1,0 +1,3 @@
+from .rows import Row as Row
+
+__all__ = ["Row"]
