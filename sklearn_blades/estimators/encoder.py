@@ -79,6 +79,9 @@ class BladesEncoder(
         Share of the photographs (of the groups, if given) held out for the weights.
     outer_interval : int, default=1
         Learn the weights at every so many steps.
+    look_ahead : {"sgd", "adamw"}, default="sgd"
+        The virtual step that the weights are judged by: along the gradient, as published, or as
+        AdamW scales it, which is how the towers really move.
     exif_fraction : float, default=0.25
         Largest share of a batch whose EXIF labels count, where photographs with EXIF are the
         minority; the others in that batch teach the face tasks alone. Every photograph comes once
@@ -206,6 +209,7 @@ class BladesEncoder(
         "primary_share": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="neither")],
         "outer_fraction": [Interval(Real, 0, 1, closed="neither")],
         "outer_interval": [Interval(Integral, 1, None, closed="left")],
+        "look_ahead": [StrOptions({"sgd", "adamw"})],
         "paired_views": ["boolean"],
         "resampled_views": ["boolean"],
         "augment": ["boolean"],
@@ -243,6 +247,7 @@ class BladesEncoder(
         primary_share: str | float = "auto",
         outer_fraction: float = 0.1,
         outer_interval: int = 1,
+        look_ahead: str = "sgd",
         paired_views: bool = True,
         resampled_views: bool = True,
         augment: bool = False,
@@ -279,6 +284,7 @@ class BladesEncoder(
         self.primary_share = primary_share
         self.outer_fraction = outer_fraction
         self.outer_interval = outer_interval
+        self.look_ahead = look_ahead
         self.paired_views = paired_views
         self.resampled_views = resampled_views
         self.augment = augment

@@ -168,6 +168,7 @@ def _plan(encoder, tasks, weighting, seed, where):
             primary_share=encoder.primary_share,
             outer_fraction=encoder.outer_fraction,
             outer_interval=encoder.outer_interval,
+            look_ahead=encoder.look_ahead,
             weight_lr=encoder.weight_lr,
         ),
         rates=RatePlan(

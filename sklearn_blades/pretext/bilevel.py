@@ -47,8 +47,9 @@ def hypergradient(
     lr: float,
     method: str = "auto",
     inner_step: tuple[Tensor, dict[str, Tensor]] | None = None,
+    metric: dict[str, Tensor] | None = None,
 ) -> Hypergradient:
-    """Differentiate the outer loss after one virtual SGD step with respect to the task weights.
+    """Differentiate the outer loss after one virtual step with respect to the task weights.
 
     Nothing is modified: ``inner`` and ``outer`` are called with new dictionaries of tensors and
     must themselves be free of side effects (with `torch.func.functional_call`, pass cloned
@@ -74,6 +75,9 @@ def hypergradient(
     inner_step : tuple of (Tensor of shape (K,), dict of str to Tensor), optional
         ``inner(params)`` and ``grad(weights @ inner(params))``, where a training step has them
         already. They are not computed again.
+    metric : dict of str to Tensor, optional
+        What the virtual step multiplies each entry of the gradient with, as an adaptive optimizer
+        does: ``theta' = theta - a M g``, and M is taken as given. By default 1: plain SGD.
 
     Returns
     -------
@@ -101,13 +105,21 @@ def hypergradient(
         inner_step = _losses_and_gradient(inner, params, weights.detach())
     losses, gradient = inner_step
     with torch.no_grad():
-        ahead = {name: value.sub(gradient[name], alpha=lr) for name, value in params.items()}
+        step = _measured(gradient, metric)
+        ahead = {name: value.sub(step[name], alpha=lr) for name, value in params.items()}
     outer_loss, direction = _value_and_gradient(outer, ahead)
+    direction = _measured(direction, metric)  # M is diagonal: <M g, v> = <g, M v>
     if method == "auto":
         exact = all(value.dtype == torch.float64 for value in params.values())
         method = "jvp" if exact else "central"
     derivative = {"jvp": _forward_mode, "central": _central_difference}[method]
     return Hypergradient(-lr * derivative(inner, params, direction), losses.detach(), outer_loss)
+
+
+def _measured(vector, metric):
+    if metric is None:
+        return vector
+    return {name: value * metric[name] for name, value in vector.items()}
 
 
 def _value_and_gradient(function, params):

@@ -13,7 +13,7 @@ from sklearn_blades.towers.embedding import JointEmbedding
 LR = 0.1
 
 
-def unrolled(inner, outer, params, weights, lr):
+def unrolled(inner, outer, params, weights, lr, metric=None):
     """Build theta' with its graph and let autograd find d outer / d lambda: slow and obvious."""
     weights = weights.clone().requires_grad_()
     leaves = {name: value.detach().clone().requires_grad_() for name, value in params.items()}
@@ -21,7 +21,10 @@ def unrolled(inner, outer, params, weights, lr):
         gradient = torch.autograd.grad(
             weights @ inner(leaves), list(leaves.values()), create_graph=True
         )
-        ahead = {n: p - lr * g for (n, p), g in zip(leaves.items(), gradient, strict=True)}
+        step = dict(zip(leaves, gradient, strict=True))
+        if metric is not None:
+            step = {name: metric[name] * g for name, g in step.items()}
+        ahead = {name: p - lr * step[name] for name, p in leaves.items()}
         return torch.autograd.grad(outer(ahead), weights)[0]
 
 
@@ -67,6 +70,20 @@ def test_equals_autograd_through_the_unrolled_step(whole, method, tolerance):
     torch.testing.assert_close(result.weights, truth, rtol=tolerance, atol=tolerance * 1e-2)
     torch.testing.assert_close(result.inner_losses, inner(params).detach())
     assert 0 < result.outer_loss < 1
+
+
+@pytest.mark.parametrize(("method", "tolerance"), [("jvp", 1e-9), ("central", 1e-4)])
+def test_a_metric_bends_the_step(whole, method, tolerance):
+    inner, outer, params, weights, plain = whole
+    generator = torch.Generator().manual_seed(0)
+    metric = {
+        name: torch.rand(p.shape, generator=generator, dtype=p.dtype) + 0.5
+        for name, p in params.items()
+    }
+    truth = unrolled(inner, outer, params, weights, LR, metric)
+    found = hypergradient(inner, outer, params, weights, lr=LR, method=method, metric=metric)
+    assert (truth - plain).abs().max() > 0.01 * plain.abs().max()
+    torch.testing.assert_close(found.weights, truth, rtol=tolerance, atol=tolerance * 1e-2)
 
 
 def test_auto_is_exact_in_double_precision(whole):

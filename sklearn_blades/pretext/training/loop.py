@@ -37,6 +37,8 @@ class BilevelNet(NeuralNet):
         Photographs held out from the inner problem; needed where weights are learned.
     outer_interval : int, default=1
         Learn the weights at every so many steps.
+    look_ahead : {"sgd", "adamw"}, default="sgd"
+        The virtual step: along the gradient, or as AdamW scales it.
     weight_lr : float
         Adam's rate on the task weights.
     warmup : float
@@ -60,6 +62,7 @@ class BilevelNet(NeuralNet):
         weighting="bilevel",
         outer=None,
         outer_interval=1,
+        look_ahead="sgd",
         weight_lr=3e-4,
         warmup=0.0,
         exif_fraction=0.25,
@@ -71,6 +74,7 @@ class BilevelNet(NeuralNet):
     ):
         self.tasks, self.primary, self.weighting = tasks, primary, weighting
         self.outer, self.outer_interval, self.weight_lr = outer, outer_interval, weight_lr
+        self.look_ahead = look_ahead
         self.warmup, self.exif_fraction = warmup, exif_fraction
         self.precision, self.n_workers = precision, n_workers
         self.run, self.seed = run, seed
@@ -214,6 +218,7 @@ class BilevelNet(NeuralNet):
                 self.criterion_.values,
                 lr=lr,
                 inner_step=(losses, {name: p.grad for name, p in named.items()}),
+                metric=adam_metric(self.optimizer_, named) if self.look_ahead == "adamw" else None,
             )
         self.weight_optimizer_.zero_grad()
         # The common factor lr would only push Adam's input towards its epsilon (docs/method.md,
@@ -258,6 +263,33 @@ class BilevelNet(NeuralNet):
         self.history.extend(json.loads(content["history"]))
         self.records_ = [tuple(p.to(self.device) for p in record) for record in content["records"]]
         set_random_state(content["random"], self.device)
+
+
+@torch.no_grad()
+def adam_metric(optimizer, named):
+    """What the step that Adam is about to make will multiply each entry of its mean gradient with.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.AdamW
+    named : dict of str to Parameter
+        With their gradients, which the optimizer has not seen yet.
+
+    Returns
+    -------
+    dict of str to Tensor
+        ``1 / (sqrt(v) + eps)``, v the corrected mean square of the gradients, this one included.
+    """
+    group = optimizer.param_groups[0]
+    decay, eps = group["betas"][1], group["eps"]
+    metric = {}
+    for name, parameter in named.items():
+        square, state = parameter.grad.square(), optimizer.state.get(parameter, {})
+        if state:  # else this is the first step, and its correction makes the mean the square
+            square = torch.lerp(square, state["exp_avg_sq"], decay)
+            square = square / (1 - decay ** (state["step"] + 1))  # a tensor: nothing waits for it
+        metric[name] = (square.sqrt() + eps).reciprocal()
+    return metric
 
 
 def _endless(loader, first_epoch, skip=0):

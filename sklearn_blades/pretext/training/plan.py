@@ -53,6 +53,8 @@ class WeightingPlan:
         Share of the photographs (of the groups, if given) held out for the weights.
     outer_interval : int
         Learn the weights at every so many steps.
+    look_ahead : {"sgd", "adamw"}
+        The virtual step: along the gradient, or as AdamW scales it.
     weight_lr : "auto" or float
         Adam's rate on the weights.
     """
@@ -62,6 +64,7 @@ class WeightingPlan:
     primary_share: str | float = "auto"
     outer_fraction: float = 0.1
     outer_interval: int = 1
+    look_ahead: str = "sgd"
     weight_lr: str | float = "auto"
 
 

@@ -106,6 +106,7 @@ def _net(plan, embedding, tasks, views, outer):
         criterion__start=_start(tasks.names, plan),
         outer=outer,
         outer_interval=how.outer_interval,
+        look_ahead=how.look_ahead,
         weight_lr=weight_lr,
         lr=lr,
         warmup=0.0 if plan.rates.pretrained else WARMUP,

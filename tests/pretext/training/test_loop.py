@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sklearn_blades.photos import read_photos
 from sklearn_blades.photos.crops import Crops, CropSettings
 from sklearn_blades.pretext import TaskSet, default_tasks, hypergradient
-from sklearn_blades.pretext.training.loop import BilevelNet
+from sklearn_blades.pretext.training.loop import BilevelNet, adam_metric
 from sklearn_blades.pretext.training.targets import tabulate
 from sklearn_blades.pretext.training.views import ViewDataset
 from sklearn_blades.storage.cache import ArrayCache
@@ -62,9 +62,17 @@ def net_for(problem, **params):
     )
 
 
-@pytest.mark.parametrize("weighting", ["bilevel", "bilevel-free", "equal"])
-def test_no_step_waits_for_a_number(problem, weighting):
-    net = net_for(problem, weighting=weighting)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"weighting": "bilevel"},
+        {"weighting": "bilevel", "look_ahead": "adamw"},
+        {"weighting": "bilevel-free"},
+        {"weighting": "equal"},
+    ],
+)
+def test_no_step_waits_for_a_number(problem, params):
+    net = net_for(problem, **params)
     met = []
 
     def watched(loader, **params):
@@ -115,6 +123,35 @@ def test_the_look_ahead_reads_few_prompts_and_gives_the_whole_hypergradient(prob
         lr=1e-3,
     )
     torch.testing.assert_close(seen[0], whole.weights / 1e-3, rtol=0.02, atol=1e-4)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_metric_is_what_adam_multiplies_with(fused):
+    """With a mean gradient that is the gradient itself, a step of AdamW is ``lr * M * g``."""
+    generator = torch.Generator().manual_seed(0)
+    parameter = torch.nn.Parameter(torch.randn(5, generator=generator, dtype=torch.float64))
+    optimizer = torch.optim.AdamW(
+        [parameter], lr=0.01, betas=(0.0, 0.9), weight_decay=0.0, fused=fused
+    )
+    for _ in range(3):
+        parameter.grad = torch.randn(5, generator=generator, dtype=torch.float64)
+        metric = adam_metric(optimizer, {"p": parameter})["p"]
+        before = parameter.detach().clone()
+        optimizer.step()
+        torch.testing.assert_close(before - parameter.detach(), 0.01 * metric * parameter.grad)
+
+
+def test_the_look_ahead_in_adams_metric_is_another_one(problem):
+    seen = {}
+    for look_ahead in ("sgd", "adamw"):
+        net = net_for(problem, weighting="bilevel-free", look_ahead=look_ahead).initialize()
+        net.schedule_ = LambdaLR(net.optimizer_, lambda step: 1.0)
+        batches = list(net.get_iterator(problem[1]))
+        net.outer_batches_, net.records_ = itertools.repeat(batches[1]), []
+        net.criterion_.free.register_hook(lambda g, name=look_ahead: seen.update({name: g}))
+        net.train_step(batches[0])
+    assert seen["adamw"].isfinite().all()
+    assert seen["adamw"].abs().max() > 3 * seen["sgd"].abs().max()  # the real step is longer
 
 
 def test_history_has_means_over_the_steps_and_no_batches(problem):
