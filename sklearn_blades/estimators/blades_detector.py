@@ -31,7 +31,7 @@ from .one_class import BladesOneClass
 
 def default_encoder() -> BladesEncoder:
     """The encoder of a detector that was given none."""
-    return BladesEncoder()
+    return BladesEncoder.from_imagenet()
 
 
 class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
@@ -45,8 +45,9 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
     Parameters
     ----------
     encoder : transformer of photographs, default=None
-        None: ``BladesEncoder()``. One that learns nothing (``sklearn.frozen.FrozenEstimator`` of a
-        fitted one, or ``max_epochs=0``) leaves all photographs to the head.
+        None: ``BladesEncoder.from_imagenet()``, of all that we measured what finds most
+        (docs/results.md). It learns nothing. Such an encoder (also ``max_epochs=0``, or
+        ``sklearn.frozen.FrozenEstimator`` of a fitted one) leaves all photographs to the head.
     head : estimator with ``fit`` and ``predict``, default=None
         None: `BladesHybrid` where ``y`` brings generated faces, else `BladesOneClass`, with this
         ``target_fpr``. Any other keeps its own.
@@ -157,6 +158,8 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
 
         Raises
         ------
+        ImportError
+            If ``encoder`` is None and the extras lite and faces are not installed.
         PhotoError
             For a photograph that cannot be used, unless the encoder's ``on_error`` is "nan".
         ValueError

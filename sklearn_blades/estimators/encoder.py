@@ -22,7 +22,7 @@ from ..ground.sklearn_private import (
 from ..ground.types import Column, FloatArray, Locator, Photographs, RandomState, StrPath
 from ..photos.records import read_photos
 from ..storage.cache import CACHE_SIZE, DISK_SIZE, cache_for
-from .presets import AS_PUBLISHED, FROM_SCRATCH
+from .presets import AS_PUBLISHED, FROM_IMAGENET, FROM_SCRATCH
 
 
 class BladesEncoder(
@@ -323,6 +323,17 @@ class BladesEncoder(
             What is to be otherwise than `sklearn_blades.estimators.presets.FROM_SCRATCH`.
         """
         return cls(**{**FROM_SCRATCH, **params})
+
+    @classmethod
+    def from_imagenet(cls, **params: Any) -> Self:
+        """A tower that knows ImageNet and learns nothing more; needs the extras lite and faces.
+
+        Parameters
+        ----------
+        **params
+            What is to be otherwise than `sklearn_blades.estimators.presets.FROM_IMAGENET`.
+        """
+        return cls(**{**FROM_IMAGENET, **params})
 
     @classmethod
     def as_published(cls, **params: Any) -> Self:

@@ -8,6 +8,17 @@ FROM_SCRATCH: MappingProxyType[str, Any] = MappingProxyType(
     {"freeze_text": True, "batch_size": 24, "image_size": 64, "lr": 1.5e-3}
 )
 
+FROM_IMAGENET: MappingProxyType[str, Any] = MappingProxyType(
+    # What found most against photographs of a source nobody had seen: docs/results.md.
+    {
+        "architecture": "blades-lite",
+        "pretrained": "imagenet",
+        "max_epochs": 0,
+        "face_locator": "yunet",
+        "face_margin": 1.6,
+    }
+)
+
 AS_PUBLISHED: MappingProxyType[str, Any] = MappingProxyType(
     {
         "architecture": "blades-rn50",

@@ -258,6 +258,19 @@ class TestPhotographs:
         assert_array_equal(detector.score_samples(str(folder)), again.score_samples(paths))
         assert [row.path for row in detector.verdicts(folder).rows] == paths
 
+    @pytest.mark.filterwarnings("ignore::sklearn_blades.errors.SmallSampleWarning")
+    def test_without_an_encoder_it_is_imagenets(self, photos):
+        detector = BladesDetector(target_fpr=0.2, random_state=0)
+        detector.set_params(encoder=BladesEncoder.from_imagenet(face_locator="whole"))
+        whole = detector.fit(photos[:20])
+        assert whole.encoder_.n_features_out_ == 1280
+        assert not len(whole.encoder_rows_)  # all teach the head
+        assert len(whole.head_rows_) == 20
+        default = get_tags(BladesDetector()), BladesDetector().fit
+        assert default[0].input_tags.string
+        with pytest.raises(PhotoError, match="no face"):  # drawn faces are none for YuNet
+            default[1](photos[:20])
+
     def test_a_folder_without_images(self, tmp_path):
         with pytest.raises(ValueError, match="no images in this folder"):
             BladesDetector().fit(tmp_path)

@@ -6,9 +6,13 @@ import pytest
 from sklearn.base import clone
 
 from sklearn_blades import BladesEncoder
-from sklearn_blades.estimators.presets import AS_PUBLISHED, FROM_SCRATCH
+from sklearn_blades.estimators.presets import AS_PUBLISHED, FROM_IMAGENET, FROM_SCRATCH
 
-PRESETS = [(BladesEncoder.from_scratch, FROM_SCRATCH), (BladesEncoder.as_published, AS_PUBLISHED)]
+PRESETS = [
+    (BladesEncoder.from_scratch, FROM_SCRATCH),
+    (BladesEncoder.from_imagenet, FROM_IMAGENET),
+    (BladesEncoder.as_published, AS_PUBLISHED),
+]
 
 
 @pytest.mark.parametrize(("make", "settings"), PRESETS)
