@@ -5,13 +5,13 @@
     python -m benchmarks.travel --table seed_0.jsonl seed_1.jsonl seed_2.jsonl
 
 `blades-lite` with ImageNet's weights, frozen and trained on all photographs of the pack but those
-of head, test and the unseen source: on the face tasks alone, by bi-level weights with EXIF, then
-the arms of `RECIPES`. Every arm is judged under a one-class head, a binary head that has seen the
-other generators' faces, both added up, and `BladesHybrid` where there is one; generated faces
-against photographs of the unseen source first, then in balanced pairs, then against all test
-photographs. An arm is a line of JSON as soon as it is known. One for which the time that is left
-would not do, going by the arms before it, is said and left out; several seeds are several
-processes.
+of head, test and the unseen source, as the arms of `benchmarks._arms` say. Every arm is judged
+under a one-class head, a binary head that has seen the other generators' faces, one that has seen
+pseudo-fakes alone, one-class and binary added up, and the same with the frozen tower's features
+beside the trained ones; generated faces against photographs of the unseen source first, then in
+balanced pairs, then against all test photographs. An arm is a line of JSON as soon as it is
+known. One for which the time that is left would not do, going by the arms before it, is said and
+left out; several seeds are several processes.
 """
 
 import argparse
@@ -26,48 +26,17 @@ from statistics import mean
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-import sklearn_blades
 from examples.real_photos import binary_without, column, deal, read_manifest, split_photographs
-from sklearn_blades import BladesBinary, BladesEncoder, BladesOneClass
+from sklearn_blades import BladesBinary, BladesEncoder, BladesHybrid, BladesOneClass
 from sklearn_blades.errors import SmallSampleWarning
+from sklearn_blades.photos import pseudo_fakes
 
+from ._arms import ARMS, training_of
 from .pack_faces import training_rows, unpack
-from .real_results import CROPS, FACE, pairs, table
+from .real_results import CROPS, pairs, table
 
 LITE = {"architecture": "blades-lite", "pretrained": "imagenet", "features": "pooled"}
-FACE_ALONE = {"tasks": FACE, "task_weighting": "equal"}
-MAIN = {
-    "frozen": {"max_epochs": 0},
-    "face tasks": FACE_ALONE,
-    "bi-level": {},
-}
-RECIPES = {
-    "face tasks, augmented": {**FACE_ALONE, "augment": True},
-    "face tasks, 3 sources": {**FACE_ALONE, "n_sources": 3},
-    "face tasks, 10 sources": {**FACE_ALONE, "n_sources": 10},
-    "face tasks, 40 sources": {**FACE_ALONE, "n_sources": 40},
-    "equal": {"task_weighting": "equal"},
-    "bi-level, augmented": {"augment": True},
-}
-ARMS = MAIN | RECIPES
-OF_SOURCES = 1500  # photographs in the arms with so many sources
 UNSEEN = "pif-website"
-
-
-def of_sources(rows, n_sources, total, seed):
-    """So many photographs of the so many largest sources, as even as their sizes allow."""
-    rng = np.random.default_rng(seed)
-    sources, sizes = np.unique(column(rows, "source"), return_counts=True)
-    largest = np.argsort(-sizes, kind="stable")[:n_sources]
-    sizes = sizes[largest]
-    quota = next(q for q in range(1, total + 1) if np.minimum(sizes, q).sum() >= min(
-        total, sizes.sum()
-    ))  # fmt: skip
-    chosen = []
-    for source in sources[largest]:
-        own = [row for row in rows if row["source"] == source]
-        chosen += [own[i] for i in rng.permutation(len(own))[:quota]]
-    return [chosen[i] for i in np.sort(rng.permutation(len(chosen))[:total])]
 
 
 class Faces:
@@ -91,13 +60,22 @@ class Faces:
         self.generated = [row for row in rows if row["label"] == "generated"]
         self.paired = pairs(root / "dev", [*self.test, *self.foreign], self.generated)
         self.judged = [*self.density, *self.calibration, *self.test, *self.foreign, *self.generated]
+        self._pseudo, self._seed = {}, seed
+        self.frozen = None  # features of the tower as it came, when an arm has made them
+
+    def pseudo(self, image_size):
+        """Pseudo-fakes of the density's photographs, and the untouched partners, as arrays."""
+        if image_size not in self._pseudo:
+            paths = column(self.density, "path")
+            how = {"image_size": image_size, "random_state": self._seed, "n_jobs": 4}
+            made = pseudo_fakes(list(paths), **CROPS, **how)
+            self._pseudo = {image_size: (made.pictures, made.untouched)}
+        return self._pseudo[image_size]
 
 
 def fitted(change, faces, base, seed):
     """The encoder of an arm, and how many photographs it learned from."""
-    change, rows = dict(change), faces.training
-    if n_sources := change.pop("n_sources", None):
-        rows = of_sources(rows, n_sources, OF_SOURCES, seed)
+    change, rows = training_of(change, faces.training, seed)
     encoder = BladesEncoder(**{**base, "random_state": seed, **change})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # enlarged faces; tags of few photographs
@@ -105,22 +83,26 @@ def fitted(change, faces, base, seed):
     return encoder, len(rows) if encoder.n_iter_ else 0
 
 
-def scorers(faces, features, seed):
+def scorers(faces, features, contrast, seed):
     """How photographic rows are, by head and left-out generator; and the one-class head."""
     head = BladesOneClass(target_fpr=0.05, random_state=seed)
     head.fit(features(faces.density), groups=column(faces.density, "group"))
     head.recalibrate(features(faces.calibration), groups=column(faces.calibration, "group"))
+    pseudo = BladesBinary(class_weight="balanced", random_state=seed)
+    pseudo.fit(np.concatenate(contrast), np.repeat([0, 1], [len(part) for part in contrast]))
     known = {"head": faces.density, "generated": faces.generated}
     heads = {}
     for generator in sorted(set(column(faces.generated, "generator"))):
         binary = binary_without(generator, known, features, BladesBinary(), seed)
         ways = {
             "one-class": lambda rows: head.score_samples(features(rows)),
+            "pseudo": lambda rows: pseudo.decision_function(features(rows)),
             "binary": lambda rows, binary=binary: binary.decision_function(features(rows)),
         }
-        ways["added"] = _added([*ways.values()], faces.calibration)
-        if hasattr(sklearn_blades, "BladesHybrid"):
-            ways["hybrid"] = _hybrid(faces, generator, features, seed)
+        one_class, fakes = ways["one-class"], ways["pseudo"]
+        ways["one-class + pseudo"] = _added([one_class, fakes], faces.calibration)
+        ways["one-class + binary"] = _added([one_class, ways["binary"]], faces.calibration)
+        ways["all three"] = _added([one_class, fakes, ways["binary"]], faces.calibration)
         heads[generator] = ways
     return heads, head
 
@@ -135,18 +117,23 @@ def _added(ways, photographs):
     return added
 
 
-def _hybrid(faces, generator, features, seed):
+def hybrids(faces, features, seed):
+    """`BladesHybrid` by left-out generator: what is shipped, with its own weights and promise."""
     photographs = [*faces.density, *faces.calibration]
-    fakes = [row for row in faces.generated if row["generator"] != generator]
-    rows = [*photographs, *fakes]
-    head = sklearn_blades.BladesHybrid(random_state=seed)
-    head.fit(
-        features(rows),
-        np.repeat([1, -1], [len(photographs), len(fakes)]),
-        groups=column(rows, "group"),
-        generator=[row["generator"] or None for row in rows],
-    )
-    return lambda rows: head.score_samples(features(rows))
+    heads = {}
+    for generator in sorted(set(column(faces.generated, "generator"))):
+        fakes = [row for row in faces.generated if row["generator"] != generator]
+        rows = [*photographs, *fakes]
+        head = BladesHybrid(target_fpr=0.05, random_state=seed)
+        head.fit(
+            features(rows),
+            np.repeat([1, -1], [len(photographs), len(fakes)]),
+            groups=column(rows, "group"),
+            generator=[row["generator"] or None for row in rows],
+        )
+        heads[generator] = {"hybrid": lambda rows, head=head: head.score_samples(features(rows))}
+        heads[generator]["hybrid"].head = head
+    return heads
 
 
 def judged(heads, photographs, fakes):
@@ -161,46 +148,86 @@ def judged(heads, photographs, fakes):
     return {name: {"average": round(mean(f.values()), 1), **f} for name, f in found.items()}
 
 
-def row_of(name, faces, base, seed):
+def against_all(heads, faces):
+    """`judged` against photographs of the unseen source, in balanced pairs, and against all."""
+    return {
+        "unseen": judged(heads, faces.foreign, faces.generated),
+        "pairs": judged(heads, *faces.paired),
+        "all": judged(heads, faces.test, faces.generated),
+    }
+
+
+def alarms_of(heads, faces, features):
+    """Share of photographs that heads flag, in percent: the average over generators left out."""
+    return {
+        f"false_alarms_{key}": round(
+            100 * float(mean((head.predict(features(rows)) == -1).mean() for head in heads)), 1
+        )
+        for key, rows in (("test", faces.test), ("unseen", faces.foreign))
+    }
+
+
+def embedded(encoder, faces):
+    """Features of all judged faces by their path, and of pseudo-fakes and their partners."""
+    paths = column(faces.judged, "path")
+    made = dict(zip(paths, encoder.transform(paths), strict=True))
+    pictures = faces.pseudo(encoder.preprocessing_.image_size)
+    return made, [encoder.transform(part) for part in pictures]
+
+
+def looked_up(made, *, beside=None):
+    """A function of rows: their features, and those of another tower beside them."""
+
+    def features(rows):
+        parts = [np.stack([part[row["path"]] for row in rows]) for part in (made, beside) if part]
+        return np.hstack(parts) / len(parts) ** 0.5
+
+    return features
+
+
+def row_of(name, faces, base, seed, with_hybrid):
     """One arm, fitted and judged: a row."""
     start = time.perf_counter()
     encoder, n_training = fitted(ARMS[name], faces, base, seed)
     learned = time.perf_counter() - start
-    made = encoder.transform(column(faces.judged, "path"))
-    of_path = dict(zip(column(faces.judged, "path"), made, strict=True))
-
-    def features(rows):
-        return np.stack([of_path[row["path"]] for row in rows])
-
-    heads, head = scorers(faces, features, seed)
+    made, contrast = embedded(encoder, faces)
+    features = looked_up(made)
+    heads, head = scorers(faces, features, contrast, seed)
     row = {
         "arm": name, "seed": seed, "n_training": n_training, "n_unseen": len(faces.foreign),
-        "unseen": judged(heads, faces.foreign, faces.generated),
-        "pairs": judged(heads, *faces.paired),
-        "all": judged(heads, faces.test, faces.generated),
+        **against_all(heads, faces), **alarms_of([head], faces, features),
     }  # fmt: skip
-    for key, rows in (("test", faces.test), ("unseen", faces.foreign)):
-        alarms = (head.predict(features(rows)) == -1).mean()
-        row[f"false_alarms_{key}"] = round(100 * float(alarms), 1)
+    first = next(iter(heads.values()))
     row["known_against_unseen"] = judged(
-        {"": {"one-class": heads[faces.generated[0]["generator"]]["one-class"]}},
+        {"": {"one-class": first["one-class"]}},
         faces.test, [{**row, "generator": ""} for row in faces.foreign],
     )["one-class"]["average"]  # fmt: skip
+    if with_hybrid:
+        shipped = hybrids(faces, features, seed)
+        for key, found in against_all(shipped, faces).items():
+            row[key] |= found
+        row["hybrid"] = alarms_of([h["hybrid"].head for h in shipped.values()], faces, features)
     if encoder.n_iter_:
         tasks = encoder.score_tasks(column(faces.test, "path"))
-        row["manipulation_auc"] = round(100 * tasks["manipulated"]["auc"], 1)
+        row["task_aucs"] = {n: round(100 * t["auc"], 1) for n, t in tasks.items() if "auc" in t}
         row["task_weights"] = {n: round(w, 3) for n, w in encoder.task_weights_.items()}
+    if encoder.n_iter_ and faces.frozen:
+        features = looked_up(made, beside=faces.frozen[0])
+        beside = [np.hstack(p) / 2**0.5 for p in zip(contrast, faces.frozen[1], strict=True)]
+        row["beside_frozen"] = against_all(scorers(faces, features, beside, seed)[0], faces)
+    elif name == "frozen":
+        faces.frozen = made, contrast
     encoder.clear_cache()
     return {**row, "fit_seconds": round(learned), "seconds": round(time.perf_counter() - start)}
 
 
-def attempt(name, faces, base, seed):
+def attempt(name, *args):
     """The arm's row, or why there is none: the arms after it go on."""
     try:
-        return row_of(name, faces, base, seed)
+        return row_of(name, *args)
     except Exception as error:
         traceback.print_exc()
-        return {"arm": name, "seed": seed, "error": repr(error)}
+        return {"arm": name, "seed": args[2], "error": repr(error)}
 
 
 def study(root, options):
@@ -214,11 +241,11 @@ def study(root, options):
     }  # fmt: skip
     faces = Faces(root, options.seed)
     for name in options.arms or ARMS:
-        left, trained = end - time.perf_counter(), name != "frozen"
+        left, trained = end - time.perf_counter(), ARMS[name].get("max_epochs") != 0
         if left < longest[trained]:
             row = {"arm": name, "seed": options.seed, "left_out": f"{left:.0f} s are left"}
         else:
-            row = attempt(name, faces, base, options.seed)
+            row = attempt(name, faces, base, options.seed, name in options.hybrids)
             longest[trained] = max(longest[trained], row.get("seconds", 0))
         print(json.dumps(row), flush=True)
 
@@ -229,17 +256,25 @@ def summary(files):
     rows = [json.loads(line) for line in lines if line.startswith('{"arm"')]
     rows = sorted((row for row in rows if "unseen" in row), key=lambda row: row["seed"])
     heads = list(dict.fromkeys(head for row in rows for head in row["unseen"]))
+    rows += [{"arm": f"{row['arm']}, beside frozen", **row["beside_frozen"]}
+             for row in rows if "beside_frozen" in row]  # fmt: skip
     lines = []
     for arm in dict.fromkeys(row["arm"] for row in rows):
         own = [row for row in rows if row["arm"] == arm]
         for head in heads:
-            cells = [_cell([r[key][head]["average"] for r in own if head in r[key]])
-                     for key in ("unseen", "pairs", "all")]  # fmt: skip
-            alarms = [[r[f"false_alarms_{key}"] for r in own] for key in ("unseen", "test")]
-            lines.append([arm, head, *cells, *map(_cell, alarms * (head == "one-class"))])
-            lines[-1] += [""] * (7 - len(lines[-1]))
+            if found := [row for row in own if head in row["unseen"]]:
+                cells = [_cell([row[key][head]["average"] for row in found])
+                         for key in ("unseen", "pairs", "all")]  # fmt: skip
+                lines.append([arm, head, *cells, *_alarms(found, head)])
     names = ["encoder", "head", "unseen source", "balanced pairs", "all"]
     return table([*names, "false alarms, unseen", "false alarms, test"], lines)
+
+
+def _alarms(rows, head):
+    """Cells of false alarms, which heads without a promise have none of."""
+    told = {"one-class": rows, "hybrid": [row.get("hybrid", {}) for row in rows]}.get(head, [])
+    keys = ("false_alarms_unseen", "false_alarms_test")
+    return [_cell([row[key] for row in told if key in row]) for key in keys]
 
 
 def _cell(values):
@@ -252,6 +287,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pack", nargs="?", help="of benchmarks.pack_faces, or its folder")
     parser.add_argument("--arms", nargs="*", choices=ARMS, metavar="ARM", help=", ".join(ARMS))
+    parser.add_argument("--hybrids", nargs="*", default=(), help="arms under BladesHybrid, too")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--epochs", type=int, default=3)

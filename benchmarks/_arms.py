@@ -1,0 +1,69 @@
+"""What `benchmarks.travel` compares: encoders by name, and the photographs that they learn from."""
+
+import numpy as np
+
+from examples.real_photos import column
+from sklearn_blades.pretext import Manipulated, WhichManipulation, default_tasks
+
+from .real_results import FACE
+
+PSEUDO = [Manipulated("pseudo_fakes"), WhichManipulation("pseudo_fakes")]
+FACE_ALONE = {"tasks": FACE, "task_weighting": "equal"}
+PSEUDO_ALONE = {"tasks": PSEUDO, "task_weighting": "equal"}
+BOTH = [*default_tasks(), *PSEUDO]
+BILEVEL = {"tasks": BOTH, "primary_task": "pseudo_fakes", "augment": True}
+GENTLE = 1e-5  # a tenth of what "auto" gives a pretrained tower in so short a run
+OF_SOURCES = 1500  # photographs in the arms with so many sources
+
+MAIN = {
+    "frozen": {"max_epochs": 0},
+    "face tasks": FACE_ALONE,
+    "bi-level": {},
+}
+RECIPES = {
+    "pseudo-fakes, augmented": {**PSEUDO_ALONE, "augment": True},
+    "pseudo-fakes": PSEUDO_ALONE,
+    "pseudo-fakes, a tenth of the rate": {**PSEUDO_ALONE, "lr": GENTLE},
+    "bi-level with pseudo-fakes, augmented": BILEVEL,
+    "the same, AdamW's metric": {**BILEVEL, "look_ahead": "adamw"},
+    "equal with pseudo-fakes, augmented": {**BILEVEL, "task_weighting": "equal"},
+    "face tasks, augmented": {**FACE_ALONE, "augment": True},
+    "pseudo-fakes, 3 sources": {**PSEUDO_ALONE, "n_sources": 3},
+    "pseudo-fakes, 10 sources": {**PSEUDO_ALONE, "n_sources": 10},
+    "pseudo-fakes, 40 sources": {**PSEUDO_ALONE, "n_sources": 40},
+    "pseudo-fakes, 500 photographs": {**PSEUDO_ALONE, "n_photographs": 500},
+    "pseudo-fakes, 1000 photographs": {**PSEUDO_ALONE, "n_photographs": 1000},
+    "pseudo-fakes, 2500 photographs": {**PSEUDO_ALONE, "n_photographs": 2500},
+}
+SIZES = {
+    f"frozen, {size} px": {"max_epochs": 0, "image_size": size}
+    for size in (192, 224, 256, 288, 320, 384)
+}
+ARMS = MAIN | RECIPES | SIZES
+
+
+def of_sources(rows, n_sources, total, seed):
+    """So many photographs of the so many largest sources, as even as their sizes allow."""
+    rng = np.random.default_rng(seed)
+    sources, sizes = np.unique(column(rows, "source"), return_counts=True)
+    largest = np.argsort(-sizes, kind="stable")[:n_sources]
+    sizes = sizes[largest]
+    quota = next(q for q in range(1, total + 1) if np.minimum(sizes, q).sum() >= min(
+        total, sizes.sum()
+    ))  # fmt: skip
+    chosen = []
+    for source in sources[largest]:
+        own = [row for row in rows if row["source"] == source]
+        chosen += [own[i] for i in rng.permutation(len(own))[:quota]]
+    return [chosen[i] for i in np.sort(rng.permutation(len(chosen))[:total])]
+
+
+def training_of(change, rows, seed):
+    """Parameters of an arm, and the photographs that it learns from."""
+    change = dict(change)
+    if n_sources := change.pop("n_sources", None):
+        rows = of_sources(rows, n_sources, OF_SOURCES, seed)
+    if total := change.pop("n_photographs", None):
+        order = np.random.default_rng(seed).permutation(len(rows))
+        rows = [rows[i] for i in np.sort(order[:total])]
+    return change, rows
