@@ -5,10 +5,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ...photos.degradations import degraded
-from ...photos.manipulations import MANIPULATIONS, UNTOUCHED
+from ...photos.manipulations import UNTOUCHED
 from .batches import PhotoBatches
 from .plan import ViewPlan
-from .targets import HOWS
 
 
 class ViewDataset(Dataset):
@@ -41,7 +40,8 @@ class ViewDataset(Dataset):
         rng = np.random.default_rng([self.seed, *key])
         index = key[1]
         crop = self.crops[index]
-        manipulated = MANIPULATIONS[rng.integers(len(MANIPULATIONS))]
+        hows = self.targets.hows
+        manipulated = hows[1 + rng.integers(len(hows) - 1)]
         if self.plan.paired:
             chosen, views = (UNTOUCHED, manipulated), self._pair(manipulated, crop, key)
         else:
@@ -49,7 +49,7 @@ class ViewDataset(Dataset):
             views = (self._apply(chosen[0], crop, self._rng(key)),)
         if self.plan.augment:
             views = [degraded(view, self._rng(key, 2)) for view in views]
-        places = (HOWS.index(how) for how in chosen)
+        places = (hows.index(how) for how in chosen)
         truths = (self.targets.of(index, place, labelled=labelled) for place in places)
         return list(zip(views, truths, strict=True))
 
