@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ...photos.degradations import degraded
 from ...photos.manipulations import UNTOUCHED
+from ...photos.publishing import published
 from .batches import PhotoBatches
 from .plan import ViewPlan
 
@@ -48,7 +48,7 @@ class ViewDataset(Dataset):
             chosen = (UNTOUCHED if rng.random() < 0.5 else manipulated,)
             views = (self._apply(chosen[0], crop, self._rng(key)),)
         if self.plan.augment:
-            views = [degraded(view, self._rng(key, 2)) for view in views]
+            views = [published(view, self._rng(key, 2)) for view in views]
         places = (hows.index(how) for how in chosen)
         truths = (self.targets.of(index, place, labelled=labelled) for place in places)
         return list(zip(views, truths, strict=True))
