@@ -15,12 +15,13 @@ STUBS = sorted(PACKAGE.rglob("__init__.pyi"))
 PROMISED = {
     "sklearn_blades": ["BladesEncoder", "BladesOneClass", "BladesBinary", "make_detector"],
     "sklearn_blades.datasets": ["make_photos", "load_fdf", "load_generator_folders"],
-    "sklearn_blades.photos": ["read_exif", "read_photos", "PhotoRecord", "Face"],
+    "sklearn_blades.photos": ["read_exif", "read_photos", "PhotoRecord", "Face", "pseudo_fakes"],
     "sklearn_blades.pretext": [
         "OrdinalTag",
         "CategoricalTag",
         "Manipulated",
         "ManipulatedRegions",
+        "WhichManipulation",
         "TaskSet",
         "default_tasks",
         "fidelity",

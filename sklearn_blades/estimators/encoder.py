@@ -92,9 +92,9 @@ class BladesEncoder(
         Send untouched views through the same interpolation as manipulated ones. False only to
         see the shortcut that this closes.
     augment : bool, default=False
-        Send the views of training through random recompression, blur or scaling, both of a pair
-        alike, so that what is learned survives them
-        (`sklearn_blades.evaluation.robustness_curve` tells how far).
+        Process the views of training as publishers do, both of a pair alike, so that what is
+        learned survives it (`sklearn_blades.evaluation.robustness_curve` tells how far): JPEG,
+        WebP, rescaling, sharpening, blur, tone, colour and small crops, in random order.
     architecture : str, default="blades-tiny"
         ``"blades-tiny"`` (96 px, 128 features, trains on a laptop), ``"blades-lite"`` (224 px,
         EfficientNet-Lite0), ``"blades-rn50"`` (the paper's: 224 px, 768 features), any

@@ -26,7 +26,14 @@ from ..estimators.one_class import BladesOneClass
 from ..ground.device import parse_device
 from ..ground.sklearn_private import CALIBRATORS, CalibratedClassifier
 from ..photos.faces import Face
-from ..pretext.tasks import CategoricalTag, Manipulated, ManipulatedRegions, OrdinalTag, TaskSet
+from ..pretext.tasks import (
+    CategoricalTag,
+    Manipulated,
+    ManipulatedRegions,
+    OrdinalTag,
+    TaskSet,
+    WhichManipulation,
+)
 from ..towers.architectures import Preprocessing
 from ..towers.embedding import JointEmbedding
 from .consistency import CONSISTENT
@@ -65,8 +72,9 @@ RECORDS = {
     TaskSet: ("tasks",),
     OrdinalTag: ("tag", "scale"),
     CategoricalTag: ("tag", "classes", "max_classes", "gamma"),
-    Manipulated: (),
-    ManipulatedRegions: ("regions",),
+    Manipulated: ("manipulations",),
+    ManipulatedRegions: ("regions", "manipulations"),
+    WhichManipulation: ("manipulations",),
     Preprocessing: Preprocessing._fields,
     Face: ("box", "eyes", "mouth"),
     CalibratedClassifier: ("estimator", "calibrators", "classes", "method"),
@@ -129,6 +137,7 @@ _ARGUMENTS = {
     "gamma": lambda value: isinstance(value, Real) and 0 <= float(value) < math.inf,
     "max_classes": lambda value: isinstance(value, Integral) and int(value) > 0,
     "regions": _are_words,
+    "manipulations": lambda value: isinstance(value, str) or _are_words(value),
     "calibrators": lambda value: (
         isinstance(value, list)
         and all(type(item) in (IsotonicRegression, *CALIBRATORS) for item in value)

@@ -33,31 +33,6 @@ def _family(function, parameter, severities, **fixed):
     return [(s, partial(function, **{parameter: s}, **fixed)) for s in severities]
 
 
-def degraded(pixels, rng):
-    """One degradation at a random severity, for training: a quarter stay as they are.
-
-    Parameters
-    ----------
-    pixels : ndarray of uint8, shape (h, w, 3)
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of uint8, shape (h, w, 3)
-        Saved as JPEG of quality 50 to 95, blurred by up to 1 pixel, or scaled down to half and up
-        again. At a tower's own size each bites harder than on the file.
-    """
-    draw, severity = rng.integers(4), rng.random()
-    if draw == 0:
-        return recompressed(pixels, quality=50 + round(45 * severity))
-    if draw == 1:
-        return blurred(pixels, sigma=severity)
-    if draw == 2:
-        small = Image.fromarray(scaled(pixels, factor=1 - severity / 2))
-        return np.array(small.resize(pixels.shape[1::-1], Image.Resampling.BICUBIC))
-    return pixels
-
-
 def recompressed(pixels, rng=None, *, quality, form="JPEG"):
     """Saved and opened again, at ``quality`` 1 to 100 of Pillow's ``form``: "JPEG" or "WEBP"."""
     buffer = io.BytesIO()

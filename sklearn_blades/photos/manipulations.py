@@ -7,7 +7,7 @@ before the single interpolation. Patches keep their noise where they are blended
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -51,8 +51,9 @@ class Manipulation:
 
     name: str
     regions: tuple[str, ...]
-    apply: Callable
-    edit: Callable | None = None
+    # Shown by its name: a function's repr is an address, which another process does not have.
+    apply: Callable = field(repr=False)
+    edit: Callable | None = field(default=None, repr=False)
 
 
 def resample(pixels, face, rng, *, resampled=True):
@@ -71,7 +72,7 @@ def resample(pixels, face, rng, *, resampled=True):
     -------
     ndarray of uint8, shape (h, w, 3)
     """
-    return _warp(pixels, _jitter(pixels.shape[:2], rng)) if resampled else pixels.copy()
+    return warp(pixels, jitter(pixels.shape[:2], rng)) if resampled else pixels.copy()
 
 
 def flip(pixels, face, rng, *, resampled=True, region, axis):
@@ -110,8 +111,8 @@ def distort(pixels, face, rng, *, resampled=True):
     """
     shape = pixels.shape[:2]
     # The small map is drawn first in every view: equal generators give it to all alike.
-    jitter = _jitter(shape, rng) if resampled else 0
-    return _warp(pixels, jitter + _bend(shape, face, rng))
+    small = jitter(shape, rng) if resampled else 0
+    return warp(pixels, small + _bend(shape, face, rng))
 
 
 def _flipped(name, region, axis):
@@ -128,7 +129,7 @@ MANIPULATIONS = (
 UNTOUCHED = Manipulation("untouched", (), resample)
 
 
-def _jitter(shape, rng):
+def jitter(shape, rng):
     """Displacements that every view passes through, in pixels at the mesh's corners.
 
     A random affine map near identity and a little trembling: together they sweep through all
@@ -161,7 +162,7 @@ def _bump(low, high):
     return np.sin(np.pi * np.clip(inside, 0, 1))
 
 
-def _warp(pixels, field):
+def warp(pixels, field):
     """Sample ``pixels`` where ``field``, in pixels at a mesh's corners, points: bicubic, once."""
     height, width = pixels.shape[:2]
     pad = 4 + int(_LIMIT * max(height, width))  # what the affine map can reach over the edge

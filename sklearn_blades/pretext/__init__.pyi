@@ -10,6 +10,7 @@ from .tasks import ManipulatedRegions as ManipulatedRegions
 from .tasks import OrdinalTag as OrdinalTag
 from .tasks import PretextTask as PretextTask
 from .tasks import TaskSet as TaskSet
+from .tasks import WhichManipulation as WhichManipulation
 from .tasks import default_tasks as default_tasks
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "OrdinalTag",
     "PretextTask",
     "TaskSet",
+    "WhichManipulation",
     "default_tasks",
     "fidelity",
     "focal_fidelity",

@@ -119,6 +119,9 @@ def _score(task, logits, target):
     if not count_known(task, target):
         return {"loss": float("nan"), "chance": float("nan")}
     score = {"loss": mean_loss(task, logits, target).item(), "chance": chance_loss(task, target)}
-    if len(task.prompts) == 2 and target.ndim == 1 and set(target.tolist()) == {0, 1}:
-        score["auc"] = float(roc_auc_score(target, logits[:, 1] - logits[:, 0]))
+    if len(task.prompts) == 2 and target.ndim == 1:
+        known = ~target.isnan() if target.is_floating_point() else target >= 0
+        if set(target[known].tolist()) == {0, 1}:
+            higher = logits[known, 1] - logits[known, 0]
+            score["auc"] = float(roc_auc_score(target[known], higher))
     return score

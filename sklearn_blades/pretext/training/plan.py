@@ -21,7 +21,7 @@ class ViewPlan:
         All views, the untouched ones too, pass through one interpolation (docs/method.md, section
         7). False only to see what happens when manipulations betray themselves by it.
     augment : bool, default=False
-        Send the views through random compression, blur or scaling, those of a pair alike.
+        Process the views as publishers do (`photos.publishing`), those of a pair alike.
     """
 
     paired: bool = True

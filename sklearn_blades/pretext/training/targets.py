@@ -8,11 +8,8 @@ pickle, so that workers of any kind share the truth without the EXIF behind it.
 
 import numpy as np
 
-from ...photos.manipulations import MANIPULATIONS, UNTOUCHED
+from ...photos.manipulations import UNTOUCHED
 from ..tasks import View
-
-HOWS = (UNTOUCHED, *MANIPULATIONS)
-"""What may be done to a face; a view's manipulation is its place in here."""
 
 
 class Targets:
@@ -20,16 +17,20 @@ class Targets:
 
     Parameters
     ----------
-    arrays : dict of task name to ndarray of shape (n or 1, len(HOWS) or 1, ...)
+    arrays : dict of task name to ndarray of shape (n or 1, len(hows) or 1, ...)
         float32 with NaN = unknown, or int16 (int32 for large numbers) with -1 = unknown.
     n : int
         Photographs.
     of_photographs : frozenset of str
         The tasks whose targets depend on the photograph.
+    hows : tuple of Manipulation
+        What may be done to a face, nothing being the first; a view's manipulation is its place
+        in here.
     """
 
-    def __init__(self, arrays, n, of_photographs):
+    def __init__(self, arrays, n, of_photographs, hows):
         self.arrays, self.n, self.of_photographs = arrays, n, of_photographs
+        self.hows = hows
 
     def __len__(self):
         return self.n
@@ -37,7 +38,7 @@ class Targets:
     def part(self, rows):
         """The targets of some of the photographs."""
         parts = {k: a[rows] if k in self.of_photographs else a for k, a in self.arrays.items()}
-        return Targets(parts, len(rows), self.of_photographs)
+        return Targets(parts, len(rows), self.of_photographs, self.hows)
 
     def of(self, index, how, *, labelled=True):
         """Every task's target about one view.
@@ -45,7 +46,7 @@ class Targets:
         Parameters
         ----------
         index, how : int
-            Photograph, and manipulation as its place in `HOWS`.
+            Photograph, and manipulation as its place in ``hows``.
         labelled : bool, default=True
             False: what depends on the photograph counts as unknown.
 
@@ -84,20 +85,21 @@ def tabulate(tasks, exifs):
     -------
     Targets
     """
-    arrays = {task.name: _table(task, exifs) for task in tasks}
+    hows = (UNTOUCHED, *tasks.manipulations)
+    arrays = {task.name: _table(task, exifs, hows) for task in tasks}
     of_photographs = {
         task.name
         for task in tasks
         if len(arrays[task.name]) == len(exifs) and getattr(task, "reads", "") != "manipulation"
     }
-    return Targets(arrays, len(exifs), frozenset(of_photographs))
+    return Targets(arrays, len(exifs), frozenset(of_photographs), hows)
 
 
-def _table(task, exifs):
+def _table(task, exifs, hows):
     reads = getattr(task, "reads", "both")
     # A side that the task does not read is asked once.
     rows = exifs if reads != "manipulation" else [{}]
-    hows = HOWS if reads != "exif" else HOWS[:1]
+    hows = hows if reads != "exif" else hows[:1]
     table = _compact([[task.target(View(exif, how)) for how in hows] for exif in rows])
     for axis in (0, 1):  # nor need a task of yours say what it reads: equal rows are one
         first = table.take([0], axis)

@@ -4,11 +4,10 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from ...photos.degradations import degraded
-from ...photos.manipulations import MANIPULATIONS, UNTOUCHED
+from ...photos.manipulations import UNTOUCHED
+from ...photos.publishing import published
 from .batches import PhotoBatches
 from .plan import ViewPlan
-from .targets import HOWS
 
 
 class ViewDataset(Dataset):
@@ -41,15 +40,16 @@ class ViewDataset(Dataset):
         rng = np.random.default_rng([self.seed, *key])
         index = key[1]
         crop = self.crops[index]
-        manipulated = MANIPULATIONS[rng.integers(len(MANIPULATIONS))]
+        hows = self.targets.hows
+        manipulated = hows[1 + rng.integers(len(hows) - 1)]
         if self.plan.paired:
             chosen, views = (UNTOUCHED, manipulated), self._pair(manipulated, crop, key)
         else:
             chosen = (UNTOUCHED if rng.random() < 0.5 else manipulated,)
             views = (self._apply(chosen[0], crop, self._rng(key)),)
         if self.plan.augment:
-            views = [degraded(view, self._rng(key, 2)) for view in views]
-        places = (HOWS.index(how) for how in chosen)
+            views = [published(view, self._rng(key, 2)) for view in views]
+        places = (hows.index(how) for how in chosen)
         truths = (self.targets.of(index, place, labelled=labelled) for place in places)
         return list(zip(views, truths, strict=True))
 

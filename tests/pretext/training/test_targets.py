@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from sklearn_blades.photos import read_photos
-from sklearn_blades.photos.manipulations import REGIONS
+from sklearn_blades.photos.manipulations import MANIPULATIONS, REGIONS
 from sklearn_blades.pretext import TaskSet, default_tasks, fidelity
 from sklearn_blades.pretext.tasks import View
-from sklearn_blades.pretext.training.targets import HOWS, Targets, tabulate
+from sklearn_blades.pretext.training.targets import Targets, tabulate
 
 
 class Odd:
@@ -51,7 +51,7 @@ def tasks(exifs):
 def test_the_arrays_say_what_every_task_says_of_every_view(tasks, exifs):
     targets = tabulate(tasks, exifs)
     for index, exif in enumerate(exifs):
-        for place, how in enumerate(HOWS):
+        for place, how in enumerate(targets.hows):
             told, view = targets.of(index, place), View(exif, how)
             for name, truth in tasks.targets(view).items():
                 np.testing.assert_array_equal(told[name], np.float32(truth), err_msg=name)
@@ -60,9 +60,10 @@ def test_the_arrays_say_what_every_task_says_of_every_view(tasks, exifs):
 def test_a_side_that_does_not_matter_takes_no_room(tasks, exifs):
     shapes = {name: array.shape for name, array in tabulate(tasks, exifs).arrays.items()}
     assert shapes["ISOSpeedRatings"] == shapes["Make"] == (len(exifs), 1)
-    assert shapes["manipulated"] == shapes["many_regions"] == (1, len(HOWS))
-    assert shapes["manipulated_regions"] == (1, len(HOWS), len(REGIONS))
-    assert shapes["odd"] == (len(exifs), len(HOWS))
+    n_hows = 1 + len(MANIPULATIONS)
+    assert shapes["manipulated"] == shapes["many_regions"] == (1, n_hows)
+    assert shapes["manipulated_regions"] == (1, n_hows, len(REGIONS))
+    assert shapes["odd"] == (len(exifs), n_hows)
 
 
 def test_a_million_photographs_take_less_than_50_mb(exifs):
@@ -85,7 +86,7 @@ def test_parts_and_pickles_answer_alike(tasks, exifs):
     part = pickle.loads(pickle.dumps(targets.part(np.array([3, 7]))))
     assert isinstance(part, Targets)
     assert len(part) == 2
-    for place in range(len(HOWS)):
+    for place in range(len(targets.hows)):
         np.testing.assert_equal(part.of(1, place), targets.of(7, place))
 
 

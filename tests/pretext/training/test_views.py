@@ -6,7 +6,7 @@ import torch
 
 from sklearn_blades.photos import read_photos
 from sklearn_blades.photos.crops import Crops, CropSettings
-from sklearn_blades.photos.degradations import degraded
+from sklearn_blades.photos.publishing import published
 from sklearn_blades.pretext import Manipulated, OrdinalTag, TaskSet
 from sklearn_blades.pretext.training import views
 from sklearn_blades.pretext.training.plan import ViewPlan
@@ -56,16 +56,16 @@ def test_nothing_but_the_manipulation_sets_a_pair_apart(crops, exifs):
     assert (~differs[:, [0, -1]].any(axis=(1, 2))).sum() >= 6
 
 
-def test_augmented_views_of_a_pair_are_degraded_alike(crops, exifs, monkeypatch):
+def test_augmented_views_of_a_pair_are_processed_alike(crops, exifs, monkeypatch):
     plain = dataset(crops, exifs)
     augmented = dataset(crops, exifs, augment=True)
     drawn = []
 
     def recorded(pixels, rng):
         drawn.append(rng.bit_generator.state["state"]["state"])
-        return degraded(pixels, rng)
+        return published(pixels, rng)
 
-    monkeypatch.setattr(views, "degraded", recorded)
+    monkeypatch.setattr(views, "published", recorded)
     changed = []
     for index in range(len(crops)):
         pairs = zip(plain[0, index, True], augmented[0, index, True], strict=True)
