@@ -23,16 +23,15 @@ MAIN = {
 RECIPES = {
     "pseudo-fakes, augmented": {**PSEUDO_ALONE, "augment": True},
     "pseudo-fakes": PSEUDO_ALONE,
-    "pseudo-fakes, a tenth of the rate": {**PSEUDO_ALONE, "lr": GENTLE},
-    "bi-level with pseudo-fakes, augmented": BILEVEL,
-    "the same, AdamW's metric": {**BILEVEL, "look_ahead": "adamw"},
-    "equal with pseudo-fakes, augmented": {**BILEVEL, "task_weighting": "equal"},
-    "face tasks, augmented": {**FACE_ALONE, "augment": True},
     "pseudo-fakes, 3 sources": {**PSEUDO_ALONE, "n_sources": 3},
     "pseudo-fakes, 10 sources": {**PSEUDO_ALONE, "n_sources": 10},
     "pseudo-fakes, 40 sources": {**PSEUDO_ALONE, "n_sources": 40},
+    "equal, all tasks, 40 sources": {**BILEVEL, "task_weighting": "equal", "n_sources": 40},
+    "bi-level, all tasks, 40 sources": {**BILEVEL, "n_sources": 40},
+    "the same in AdamW's metric": {**BILEVEL, "n_sources": 40, "look_ahead": "adamw"},
+    "face tasks, augmented": {**FACE_ALONE, "augment": True},
     "pseudo-fakes, 500 photographs": {**PSEUDO_ALONE, "n_photographs": 500},
-    "pseudo-fakes, 1000 photographs": {**PSEUDO_ALONE, "n_photographs": 1000},
+    "pseudo-fakes, a tenth of the rate": {**PSEUDO_ALONE, "lr": GENTLE},
     "pseudo-fakes, 2500 photographs": {**PSEUDO_ALONE, "n_photographs": 2500},
 }
 SIZES = {

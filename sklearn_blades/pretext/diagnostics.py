@@ -86,18 +86,19 @@ def chance_loss(task, target):
     constant = torch.zeros(len(task.prompts), requires_grad=True)
     optimiser = torch.optim.LBFGS([constant], max_iter=100, line_search_fn="strong_wolfe")
 
-    def loss():
-        return mean_loss(task, constant.expand(len(target), -1), target)
-
     def step():
         optimiser.zero_grad()
-        value = loss()
-        value.backward()
-        return value
+        total = torch.zeros(())
+        # A part at a time: the graphs of all pairs of all parts would be kept until the end.
+        for some, share in _parts(task, target):
+            value = share * task.loss(constant.expand(len(some), -1), some)
+            value.backward()
+            total += value.detach()
+        return total
 
     optimiser.step(step)
     with torch.no_grad():
-        return loss().item()
+        return mean_loss(task, constant.expand(len(target), -1), target).item()
 
 
 def mean_loss(task, logits, target):
@@ -106,13 +107,19 @@ def mean_loss(task, logits, target):
     A ranking compares all pairs, which is quadratic: of more than `AT_ONCE` views each is compared
     with those of its part. The views come in random order, so the mean is of the same quantity.
     """
-    parts = 1 if len(target) <= AT_ONCE else -(-len(target) // PART)
-    losses, counts = [], []
-    for some, truth in zip(logits.tensor_split(parts), target.tensor_split(parts), strict=True):
-        losses.append(task.loss(some, truth))
-        counts.append(count_known(task, truth))
-    counts = torch.stack(counts).to(losses[0].dtype)
-    return torch.stack(losses) @ (counts / counts.sum())
+    parts = _parts(task, target)
+    split = logits.tensor_split(len(parts))
+    losses = [
+        share * task.loss(some, truth) for some, (truth, share) in zip(split, parts, strict=True)
+    ]
+    return torch.stack(losses).sum()
+
+
+def _parts(task, target):
+    """Targets that are compared with each other, and each part's share of the whole."""
+    parts = target.tensor_split(1 if len(target) <= AT_ONCE else -(-len(target) // PART))
+    counts = torch.stack([count_known(task, part) for part in parts]).float()
+    return [*zip(parts, counts / counts.sum(), strict=True)]
 
 
 def _score(task, logits, target):
