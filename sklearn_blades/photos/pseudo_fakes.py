@@ -151,7 +151,7 @@ def pseudo_fakes(
     >>> from sklearn_blades.datasets import make_photos
     >>> from sklearn_blades.photos import pseudo_fakes
     >>> paths = make_photos(6, tempfile.mkdtemp(), random_state=0)
-    >>> made = pseudo_fakes(paths, face_locator="whole", random_state=0)
+    >>> made = pseudo_fakes(paths, face_locator="whole", face_margin=1.6, random_state=0)
     >>> made.pictures[0].shape, sorted(set(made.kinds))[:2]
     ((256, 256, 3), ['catch_lights', 'mismatched_eyes'])
     """

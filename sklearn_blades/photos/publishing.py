@@ -73,8 +73,8 @@ def sharpened(pixels, rng):
 
 
 def softened(pixels, rng):
-    """A Gaussian blur of up to one pixel."""
-    return blurred(pixels, sigma=rng.uniform(0.1, 1))
+    """A Gaussian blur of 0.3 to 1 pixel."""
+    return blurred(pixels, sigma=rng.uniform(0.3, 1))
 
 
 def toned(pixels, rng):

@@ -27,7 +27,14 @@ from sklearn.preprocessing import MinMaxScaler, Normalizer, StandardScaler
 from sklearn_blades import BladesBinary, BladesEncoder, BladesOneClass, make_detector
 from sklearn_blades.persistence import load, save
 from sklearn_blades.photos import Face
-from sklearn_blades.pretext import CategoricalTag, Manipulated, OrdinalTag
+from sklearn_blades.photos.manipulations import MANIPULATIONS
+from sklearn_blades.pretext import (
+    CategoricalTag,
+    Manipulated,
+    ManipulatedRegions,
+    OrdinalTag,
+    WhichManipulation,
+)
 from sklearn_blades.storage import archive as container
 from sklearn_blades.storage.cache import cache_for
 from sklearn_blades.storage.plain_data import from_tree, to_tree
@@ -346,6 +353,22 @@ class TestPretrained:
             self.with_weights(tmp_path / "cut.blades").fit(["never opened.jpg"])
 
 
+def test_tasks_with_manipulations_of_their_own_come_back(photos, tmp_path):
+    tasks = [
+        Manipulated(),
+        Manipulated("pseudo_fakes"),
+        Manipulated(["self_blend"]),
+        ManipulatedRegions(manipulations="all"),
+        WhichManipulation(("eye_flip", "upsampling")),
+    ]
+    encoder = BladesEncoder(**SMALL, tasks=tasks, primary_task="self_blend", max_epochs=0)
+    save(encoder.fit(photos[:1]), tmp_path / "model.blades", training=True)
+    again = load(tmp_path / "model.blades")
+    assert again.tasks == tasks
+    assert list(again.tasks_) == tasks
+    assert again.read_tasks(photos[:1]).keys() == encoder.read_tasks(photos[:1]).keys()
+
+
 class OwnTask(Manipulated):
     pass
 
@@ -359,6 +382,8 @@ class TestNotSaved:
             ({"face_locator": lambda image: []},
              r"face_locator is a function.*face_locator='whole'.*joblib"),
             ({"tasks": [OwnTask()]}, r"tasks\[0\] is a OwnTask.*joblib"),
+            ({"tasks": [Manipulated(MANIPULATIONS)]},
+             r"manipulations\[0\] is a Manipulation.*joblib"),
         ],
     )  # fmt: skip
     def test_parameters(self, params, message, photos, tmp_path):

@@ -5,13 +5,15 @@ import math
 import pytest
 import torch
 
-from sklearn_blades.photos.manipulations import MANIPULATIONS, UNTOUCHED
+from sklearn_blades.photos.manipulations import MANIPULATIONS, UNTOUCHED, Manipulation
+from sklearn_blades.photos.pseudo_fakes import PSEUDO_FAKES
 from sklearn_blades.pretext import (
     CategoricalTag,
     Manipulated,
     ManipulatedRegions,
     OrdinalTag,
     TaskSet,
+    WhichManipulation,
     default_tasks,
     fidelity,
     ranking_fidelity,
@@ -159,3 +161,50 @@ def test_chance_is_the_best_constant_answer():
     assert chance_loss(Manipulated(), target) == pytest.approx(best, abs=1e-5)
     iso = torch.tensor([1.0, 2.0, 3.0])
     assert chance_loss(OrdinalTag("FNumber"), iso) == pytest.approx(1 - math.sqrt(0.5), abs=1e-5)
+
+
+SELF_BLEND = PSEUDO_FAKES[0]
+
+
+def test_tasks_say_which_manipulations_views_are_made_of():
+    assert TaskSet([OrdinalTag("FNumber")]).manipulations == MANIPULATIONS
+    assert TaskSet([Manipulated(), ManipulatedRegions()]).manipulations == MANIPULATIONS
+    tasks = TaskSet([Manipulated(("self_blend",)), Manipulated("pseudo_fakes"), Which()])
+    assert tasks.manipulations == PSEUDO_FAKES
+    assert TaskSet([Manipulated(), tasks["self_blend"]]).manipulations == (
+        *MANIPULATIONS,
+        SELF_BLEND,
+    )
+
+
+def test_a_task_knows_its_own_manipulations_and_is_silent_about_others():
+    flips, blend = Manipulated(), Manipulated(["self_blend"])
+    regions, which = ManipulatedRegions(), WhichManipulation(("self_blend", "eye_flip"))
+    assert [task.target(View({}, UNTOUCHED)) for task in (flips, blend, which)] == [0, 0, 0]
+    assert [task.target(View({}, SELF_BLEND)) for task in (flips, blend, which)] == [-1, 1, 1]
+    assert [task.target(View({}, MANIPULATIONS[0])) for task in (flips, blend, which)] == [1, -1, 2]
+    assert all(map(math.isnan, regions.target(View({}, SELF_BLEND))))
+    assert ManipulatedRegions(manipulations="all").target(View({}, PSEUDO_FAKES[-1])) == (1.0, 0.0)
+
+
+def test_names_and_prompts_tell_the_tasks_apart():
+    tasks = TaskSet([Manipulated(), Manipulated("pseudo_fakes"), Manipulated(("catch_lights",))])
+    assert tasks.names == ("manipulated", "pseudo_fakes", "catch_lights")
+    assert len(set(tasks.prompts)) == 6
+    assert tasks.prompts[-1] == "a photo of a face with catch lights"
+    assert Manipulated("all").name == Manipulated(("eye_flip", "self_blend")).name == "manipulated"
+    which = WhichManipulation()
+    assert len(which.prompts) == len(set(which.prompts)) == 11
+    answers = which.reading(torch.zeros(2, 11))
+    assert [*answers] == ["untouched", *(how.name for how in which.edits)]
+
+
+def test_manipulations_of_ones_own_are_a_task():
+    own = Manipulation("darker", ("eye",), lambda pixels, face, rng, *, resampled=True: pixels // 2)
+    tasks = TaskSet([Manipulated((own, "eye_flip")), ManipulatedRegions(manipulations=(own,))])
+    assert tasks.manipulations == (own, MANIPULATIONS[0])
+    other = Manipulation("darker", ("mouth",), own.apply)
+    with pytest.raises(ValueError, match="two different manipulations are named 'darker'"):
+        TaskSet([tasks["manipulated"], WhichManipulation((other,))]).manipulations  # noqa: B018
+    with pytest.raises(ValueError, match="'blend': no manipulation; known are eye_flip"):
+        Manipulated(("blend",))

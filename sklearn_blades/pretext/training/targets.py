@@ -61,6 +61,23 @@ class Targets:
             for name, array in self.arrays.items()
         }
 
+    def of_pair(self, index, how, *, labelled=True):
+        """Every task's targets about an untouched view and its manipulated copy.
+
+        A task that does not know the manipulation is asked about neither: it would see more
+        untouched faces than manipulated ones.
+
+        Returns
+        -------
+        tuple of 2 dict
+            As `of` gives them.
+        """
+        untouched, edited = (self.of(index, place, labelled=labelled) for place in (0, how))
+        for name in self.arrays.keys() - self.of_photographs:
+            if not _is_known(np.asarray(edited[name])).any():
+                untouched[name] = edited[name]
+        return untouched, edited
+
     @property
     def known(self):
         """Whose photographs are told apart by which task: bool of shape (n, n_exif_tasks)."""

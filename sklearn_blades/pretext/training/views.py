@@ -41,16 +41,16 @@ class ViewDataset(Dataset):
         index = key[1]
         crop = self.crops[index]
         hows = self.targets.hows
-        manipulated = hows[1 + rng.integers(len(hows) - 1)]
+        how = 1 + int(rng.integers(len(hows) - 1))
         if self.plan.paired:
-            chosen, views = (UNTOUCHED, manipulated), self._pair(manipulated, crop, key)
+            views = self._pair(hows[how], crop, key)
+            truths = self.targets.of_pair(index, how, labelled=labelled)
         else:
-            chosen = (UNTOUCHED if rng.random() < 0.5 else manipulated,)
-            views = (self._apply(chosen[0], crop, self._rng(key)),)
+            how = 0 if rng.random() < 0.5 else how
+            views = (self._apply(hows[how], crop, self._rng(key)),)
+            truths = (self.targets.of(index, how, labelled=labelled),)
         if self.plan.augment:
             views = [published(view, self._rng(key, 2)) for view in views]
-        places = (hows.index(how) for how in chosen)
-        truths = (self.targets.of(index, place, labelled=labelled) for place in places)
         return list(zip(views, truths, strict=True))
 
     def _pair(self, how, crop, key):

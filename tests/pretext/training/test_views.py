@@ -56,6 +56,26 @@ def test_nothing_but_the_manipulation_sets_a_pair_apart(crops, exifs):
     assert (~differs[:, [0, -1]].any(axis=(1, 2))).sum() >= 6
 
 
+def test_views_are_made_of_what_the_tasks_name(crops, exifs):
+    tasks = TaskSet([Manipulated(), Manipulated(("catch_lights",)), Manipulated("pseudo_fakes")])
+    data = ViewDataset(crops, tabulate(tasks, exifs), seed=0)
+    answers = []
+    for epoch in range(40):
+        (untouched, told), (edited, asked) = data[epoch, 0, True]
+        assert (untouched != edited).any()
+        answers.append([tuple(int(t[name]) for name in tasks.names) for t in (told, asked)])
+    # A task is asked about both views of a pair or about neither, so that its classes balance.
+    assert {tuple(map(tuple, pair)) for pair in answers} == {
+        ((0, -1, -1), (1, -1, -1)),
+        ((-1, 0, 0), (-1, 1, 1)),
+        ((-1, -1, 0), (-1, -1, 1)),
+    }
+    single = ViewDataset(crops, tabulate(tasks, exifs), plan=ViewPlan(paired=False), seed=0)
+    told = [single[epoch, 0, True][0][1]["pseudo_fakes"] for epoch in range(300)]
+    assert 0.4 < np.mean(np.array(told) == 0) < 0.6
+    assert 0.2 < np.mean(np.array(told) == 1) < 0.4
+
+
 def test_augmented_views_of_a_pair_are_processed_alike(crops, exifs, monkeypatch):
     plain = dataset(crops, exifs)
     augmented = dataset(crops, exifs, augment=True)

@@ -1,0 +1,208 @@
+"""Do pseudo-fakes make a head find generators that it has not seen?
+
+    python -m benchmarks.pack_faces DATA faces.zip
+    python -m benchmarks.contrast faces.zip --features features.npz --seeds 0 1 2 | tee rows.jsonl
+    python -m benchmarks.contrast --table rows.jsonl
+
+A frozen tower, `blades-lite` with ImageNet's weights. *Without generators*: binary heads that learn
+photographs against pseudo-fakes of them, of each kind, of all, and of the method's four
+manipulations; photographs are then the untouched partners, which passed the same small map. No
+generated face is in training. *With known generators*: binary and hybrid heads that have seen the
+other generators' faces, with and without pseudo-fakes of all kinds added to them. Deals, figures
+and their order are those of `benchmarks.travel`: generated faces against photographs of the unseen
+source first. Pictures are embedded once for all seeds; ``--features`` keeps that.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from examples.real_photos import MARGIN, binary_without, column, read_manifest
+from sklearn_blades import BladesBinary, BladesEncoder, BladesHybrid
+from sklearn_blades.errors import SmallSampleWarning
+from sklearn_blades.photos import pseudo_fakes
+from sklearn_blades.photos.manipulations import MANIPULATIONS
+from sklearn_blades.photos.pseudo_fakes import PSEUDO_FAKES
+
+from .pack_faces import unpack
+from .real_results import CROPS
+from .travel import LITE, UNSEEN, Faces, _added, judged, scorers, summary
+
+KINDS = {how.name: (how.name,) for how in PSEUDO_FAKES}
+EDITS = tuple(how.name for how in MANIPULATIONS)
+ARMS = {**KINDS, "all kinds": tuple(KINDS), "the method's four": EDITS}
+UNTOUCHED = "untouched"
+
+
+def key_of(row):
+    """What a picture is called among the features: its file, and what was done to it."""
+    return f"{row.get('kind', '')} {row['file']}"
+
+
+def as_kind(rows, kind):
+    """The rows of what was made of photographs."""
+    return [{**row, "kind": kind, "label": "generated", "generator": kind} for row in rows]
+
+
+class Features:
+    """Rows in, features out, each picture embedded once.
+
+    Parameters
+    ----------
+    root : Path
+        Of an unpacked pack.
+    encoder : BladesEncoder
+    n_photographs : int
+        Of how many photographs of known sources pseudo-fakes are made; those are drawn once.
+
+    Attributes
+    ----------
+    edited : set of str
+        The files of those photographs.
+    """
+
+    def __init__(self, root, encoder, n_photographs):
+        rows = read_manifest(root / "dev" / "manifest.csv")
+        known = [r for r in rows if r["label"] == "photographic" and UNSEEN not in r["source"]]
+        chosen = np.random.default_rng(0).permutation(len(known))[:n_photographs]
+        photographs = [known[place] for place in np.sort(chosen)]
+        self.edited = set(column(photographs, "file"))
+        keys, parts = [key_of(row) for row in rows], [encoder.transform(column(rows, "path"))]
+        cut = {"face_locator": "whole", "face_margin": MARGIN, "random_state": 0}
+        cut["image_size"] = encoder.preprocessing_.image_size
+        for kind in (*KINDS, *EDITS):
+            # Equal seeds: one small map a photograph, whatever is done to it then.
+            made = pseudo_fakes(column(photographs, "path"), kind, **cut)
+            parts.append(encoder.transform(made.pictures))
+            keys += [key_of(row) for row in as_kind(photographs, kind)]
+        parts.append(encoder.transform(made.untouched))
+        keys += [key_of(row) for row in as_kind(photographs, UNTOUCHED)]
+        self.of_key = dict(zip(keys, np.concatenate(parts), strict=True))
+
+    def __call__(self, rows):
+        return np.stack([self.of_key[key_of(row)] for row in rows])
+
+    def save(self, path):
+        """Keep them in a file of numpy's."""
+        keys, rows = zip(*self.of_key.items(), strict=True)
+        np.savez(path, keys=keys, rows=rows, edited=sorted(self.edited))
+
+    @classmethod
+    def load(cls, path):
+        """What `save` wrote."""
+        self = cls.__new__(cls)
+        with np.load(path) as kept:
+            self.of_key = dict(zip(kept["keys"].tolist(), kept["rows"], strict=True))
+            self.edited = set(kept["edited"].tolist())
+        return self
+
+
+def without_generators(faces, features, seed):
+    """How photographic rows are, by what the binary head was taught photographs against."""
+    photographs = [row for row in faces.density if row["file"] in features.edited]
+    genuine = features(as_kind(photographs, UNTOUCHED))
+    ways = {}
+    for name, kinds in ARMS.items():
+        fakes = np.concatenate([features(as_kind(photographs, kind)) for kind in kinds])
+        X, y = np.concatenate([genuine, fakes]), np.repeat([1, 0], [len(genuine), len(fakes)])
+        head = BladesBinary(class_weight="balanced", random_state=seed).fit(X, y)
+        ways[name] = lambda rows, head=head: head.decision_function(features(rows))
+    return ways
+
+
+def with_generators(faces, generator, features, seed):
+    """The same of heads that know the other generators' faces: alone, and pseudo-fakes added."""
+    sources = [row for row in faces.density if row["file"] in features.edited]
+    partners = as_kind(sources, UNTOUCHED)
+    pseudo = [row for kind in KINDS for row in as_kind(sources, kind)]
+    others = [row for row in faces.generated if row["generator"] != generator]
+    binary = BladesBinary(class_weight="balanced")
+    ways, alarms = {}, {}
+    for name, more, fakes in (("", [], []), (" + all kinds", partners, pseudo)):
+        known = {"head": [*faces.density, *more], "generated": [*faces.generated, *fakes]}
+        head = binary_without(generator, known, features, binary, seed)
+        ways[f"binary{name}"] = lambda rows, head=head: head.decision_function(features(rows))
+        photographs, fakes = [*faces.density, *faces.calibration, *more], [*others, *fakes]
+        rows = [*photographs, *fakes]
+        hybrid = BladesHybrid(random_state=seed).fit(
+            features(rows),
+            np.repeat([1, -1], [len(photographs), len(fakes)]),
+            groups=column(rows, "group"),
+            generator=[None] * len(photographs) + [row["generator"] for row in fakes],
+        )
+        ways[f"hybrid{name}"] = lambda rows, head=hybrid: head.score_samples(features(rows))
+        for side, some in (("unseen", faces.foreign), ("test", faces.test)):
+            flagged = (hybrid.predict(features(some)) == -1).mean()
+            alarms[f"hybrid{name}, {side}"] = round(100 * float(flagged), 1)
+    return ways, alarms
+
+
+def row_of(root, features, seed):
+    """One seed, fitted and judged: a row."""
+    start, faces = time.perf_counter(), Faces(root, seed)
+    plain, head = scorers(faces, features, seed)
+    pseudo = without_generators(faces, features, seed)
+    heads, alarms = {}, {}
+    for generator, ways in plain.items():
+        one_class = ways["one-class"]
+        added = _added([one_class, pseudo["all kinds"]], faces.calibration)
+        known, alarms[generator] = with_generators(faces, generator, features, seed)
+        heads[generator] = {"one-class": one_class, **pseudo, "all kinds + one-class": added}
+        heads[generator] |= known
+    row = {
+        "arm": "frozen", "seed": seed,
+        "n_pseudo": sum(row["file"] in features.edited for row in faces.density),
+        "unseen": judged(heads, faces.foreign, faces.generated),
+        "pairs": judged(heads, *faces.paired),
+        "all": judged(heads, faces.test, faces.generated),
+        "false_alarms_by_generator": alarms,
+    }  # fmt: skip
+    for side, rows in (("test", faces.test), ("unseen", faces.foreign)):
+        flagged = (head.predict(features(rows)) == -1).mean()
+        row[f"false_alarms_{side}"] = round(100 * float(flagged), 1)
+    return {**row, "seconds": round(time.perf_counter() - start)}
+
+
+def study(root, options):
+    """Print a row a seed."""
+    if options.features and options.features.is_file():
+        features = Features.load(options.features)
+    else:
+        own = {} if options.architecture == "blades-lite" else {
+            "architecture": options.architecture, "image_size": 32, "pretrained": None,
+            "features": "auto",
+        }  # fmt: skip
+        encoder = BladesEncoder(**{**CROPS, **LITE, **own}, max_epochs=0, random_state=0)
+        features = Features(root, encoder.fit(["never opened.jpg"]), options.photographs)
+        if options.features:
+            features.save(options.features)
+    for seed in options.seeds:
+        print(json.dumps(row_of(root, features, seed)), flush=True)
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pack", nargs="?", help="of benchmarks.pack_faces, or its folder")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0])
+    parser.add_argument("--photographs", type=int, default=400, help="to make pseudo-fakes of")
+    parser.add_argument("--features", type=Path, help="where to keep features, an .npz")
+    parser.add_argument("--architecture", default="blades-lite", help="another one is a rehearsal")
+    parser.add_argument("--table", nargs="*", type=Path, default=(), help="rows that were printed")
+    options = parser.parse_args(arguments)
+    warnings.simplefilter("ignore", SmallSampleWarning)  # n is in the rows
+    if options.table:
+        print(summary(options.table))
+    elif options.pack is None:
+        parser.error("name the pack, or --table and files of rows.")
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            study(unpack(options.pack, folder), options)
+
+
+if __name__ == "__main__":
+    main()
