@@ -1,6 +1,6 @@
 """The faces of `benchmarks.travel` in one file, small enough to be carried to another machine.
 
-    python -m benchmarks.pack_faces DATA PACK.zip [--side 224] [--mib 41] [--n 0]
+    python -m benchmarks.pack_faces DATA PACK.zip [--side 224] [--mib 41] [--n 0] [--folders dev more exif_faces]
 
 DATA holds `dev`, `more` and `exif_faces`, each with a `manifest.csv` (`dev` as
 examples/real_photos.py says, with `balanced_pairs.csv`). Every face, photographs and generated
@@ -128,8 +128,10 @@ def main():
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--mib", type=float, default=41)
     parser.add_argument("--n", type=int, default=0, help="every n-th face alone; 0: all")
+    parser.add_argument("--folders", nargs="*", default=["dev", "more", "exif_faces"])
     options = parser.parse_args()
     rows = read_rows(options.data)
+    rows = {name: rows[name] for name in rows if name.partition("/")[0] in options.folders}
     if options.n:
         rows = {name: faces[:: options.n] for name, faces in rows.items()}
     paths = [row["path"] for faces in rows.values() for row in faces]
