@@ -1,6 +1,6 @@
 """The faces of `benchmarks.travel` in one file, small enough to be carried to another machine.
 
-    python -m benchmarks.pack_faces DATA PACK.zip [--side 224] [--mib 41] [--n 0] [--folders dev more exif_faces]
+    python -m benchmarks.pack_faces DATA PACK.zip [--side 224] [--mib 41] [--n 0] [--folders dev]
 
 DATA holds `dev`, `more` and `exif_faces`, each with a `manifest.csv` (`dev` as
 examples/real_photos.py says, with `balanced_pairs.csv`). Every face, photographs and generated
