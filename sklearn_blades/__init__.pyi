@@ -7,6 +7,7 @@ from . import photos as photos
 from . import pretext as pretext
 from . import residuals as residuals
 from .estimators import BladesBinary as BladesBinary
+from .estimators import BladesBranches as BladesBranches
 from .estimators import BladesDetector as BladesDetector
 from .estimators import BladesEncoder as BladesEncoder
 from .estimators import BladesHybrid as BladesHybrid
@@ -16,6 +17,7 @@ from .estimators import make_detector as make_detector
 __version__: str
 __all__ = [
     "BladesBinary",
+    "BladesBranches",
     "BladesDetector",
     "BladesEncoder",
     "BladesHybrid",

@@ -118,6 +118,38 @@ def added(scores, centre, spread, weights):
     return ((scores - centre) / spread) @ weights
 
 
+def log_p_values(scores, scores_of_sources):
+    """Logarithms of p-values that rise steadily with the score: what branches have in common.
+
+    Between two calibration scores the p-value is interpolated; at the k-th smallest of n it is
+    k / (n + 1), the lower of the two values that `conformal_p_values` steps between there. With
+    the steps themselves, rounding in the score of a photograph that calibrated would decide which
+    of both it gets. What a sum of such numbers means is calibrated anew.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples,)
+    scores_of_sources : iterable of ndarrays, each sorted
+        Calibration scores; of several sources the largest p-value counts.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Nats, from -log(n + 1) for all that is below the calibration scores to nearly 0; higher =
+        more photographic.
+
+    Examples
+    --------
+    >>> np.exp(log_p_values(np.array([-9.0, 0.0, 0.5, 9.0]), [np.array([0.0, 1.0, 2.0])]))
+    array([0.25 , 0.25 , 0.375, 0.75 ])
+    """
+    each = []
+    for known in scores_of_sources:
+        places, counts = np.unique(known, return_counts=True)
+        each.append(np.interp(scores, places, np.cumsum(counts) / (len(known) + 1)))
+    return np.log(np.max(each, axis=0))
+
+
 def cell_areas(photographs, generated, generators):
     """Areas under the ROC curve of one fold, for every generator left out and every weight.
 

@@ -1,4 +1,4 @@
-"""Faces as they are stored come in, statistics of what is not smooth in them go out: no learning."""
+"""Faces as they are stored come in, statistics of what is not smooth in them go out."""
 
 import lazy_loader
 

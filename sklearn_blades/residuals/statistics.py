@@ -1,4 +1,4 @@
-"""What pixels are like after everything smooth is taken away: 153 numbers of a face as it is stored.
+"""What is left of stored pixels when all that is smooth is taken away: 153 numbers of a face.
 
 Grey values have the units of an 8-bit picture. Wherever a variance may be 0, the variance that
 rounding to whole grey values leaves (1/12) is added: nothing below it can be known, and a plain
