@@ -35,9 +35,9 @@ class BladesBranches(PromiseMixin, OutlierMixin, BaseEstimator):
     ----------
     branches : list of (str, head, int or None), default=None
         Name, head that promises (`BladesOneClass`, `BladesHybrid`, or `BladesBinary` with a
-        ``target_fpr``; a copy of it is fitted), and its number of columns; branches take them from left to right,
-        as `sklearn.pipeline.FeatureUnion` puts them side by side. One None stands for what the
-        others leave. By default one `BladesOneClass` has all.
+        ``target_fpr``; a copy of it is fitted), and its number of columns. Branches take them from
+        left to right, as `sklearn.pipeline.FeatureUnion` puts them side by side. One None stands
+        for what the others leave. By default one `BladesOneClass` has all.
     target_fpr : float in (0, 1), default=0.05
         Share of photographs that may be flagged, of the sum; those of the heads are not used. Can
         be changed after `fit`.
@@ -70,7 +70,8 @@ class BladesBranches(PromiseMixin, OutlierMixin, BaseEstimator):
     Notes
     -----
     A head with n calibration photographs gives no p-value below 1 / (n + 1): faces beyond all of
-    them are equal to it. Between calibration scores p-values are interpolated. All branches count alike; one at chance adds noise to the others.
+    them are equal to it. Between calibration scores p-values are interpolated. All branches count
+    alike; one at chance adds noise to the others.
 
     Examples
     --------
