@@ -69,9 +69,10 @@ class BladesBranches(PromiseMixin, OutlierMixin, BaseEstimator):
 
     Notes
     -----
-    A head with n calibration photographs gives no p-value below 1 / (n + 1): faces beyond all of
-    them are equal to it. Between calibration scores p-values are interpolated. All branches count
-    alike; one at chance adds noise to the others.
+    Between a head's calibration scores p-values are interpolated, and below all of them they go on
+    falling with the score (`sklearn_blades.heads.fusion.log_p_values`), so that a branch can be
+    surer than its few calibration photographs. All branches count alike; one at chance adds noise
+    to the others.
 
     Examples
     --------
@@ -213,7 +214,7 @@ class BladesBranches(PromiseMixin, OutlierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Nats, at most 0; higher = more photographic.
+            Nats, below 0; higher = more photographic.
         """
         check_is_fitted(self)
         return self._score(check_features(self, X))

@@ -124,7 +124,13 @@ def log_p_values(scores, scores_of_sources):
     Between two calibration scores the p-value is interpolated; at the k-th smallest of n it is
     k / (n + 1), the lower of the two values that `conformal_p_values` steps between there. With
     the steps themselves, rounding in the score of a photograph that calibrated would decide which
-    of both it gets. What a sum of such numbers means is calibrated anew.
+    of both it gets.
+
+    Below all n scores it goes on falling, as the tail of an exponential distribution that is as
+    long as that of the lowest quarter. At 1 / (n + 1) for all of them a branch that is sure could
+    be outvoted by one that knows nothing: of two, -log p of photographs sums up to 4.7 in one of
+    20, and 60 scores end at 4.1. No p-value is valid out there; what a sum of such numbers means
+    is calibrated anew.
 
     Parameters
     ----------
@@ -135,19 +141,26 @@ def log_p_values(scores, scores_of_sources):
     Returns
     -------
     ndarray of shape (n_samples,)
-        Nats, from -log(n + 1) for all that is below the calibration scores to nearly 0; higher =
-        more photographic.
+        Nats, below 0; higher = more photographic.
 
     Examples
     --------
-    >>> np.exp(log_p_values(np.array([-9.0, 0.0, 0.5, 9.0]), [np.array([0.0, 1.0, 2.0])]))
-    array([0.25 , 0.25 , 0.375, 0.75 ])
+    >>> np.exp(log_p_values(np.array([0.0, 0.5, 9.0]), [np.array([0.0, 1.0, 2.0])]))
+    array([0.25 , 0.375, 0.75 ])
+    >>> log_p_values(np.array([0.0, -0.5]), [np.array([0.0, 1.0, 2.0])]).round(2)
+    array([-1.39, -2.39])
     """
-    each = []
-    for known in scores_of_sources:
-        places, counts = np.unique(known, return_counts=True)
-        each.append(np.interp(scores, places, np.cumsum(counts) / (len(known) + 1)))
-    return np.log(np.max(each, axis=0))
+    return np.max([_log_p(scores, known) for known in scores_of_sources], axis=0)
+
+
+def _log_p(scores, known):
+    places, counts = np.unique(known, return_counts=True)
+    inside = np.log(np.interp(scores, places, np.cumsum(counts) / (len(known) + 1)))
+    quartile = np.quantile(known, 0.25)
+    length = np.mean(quartile - known[known <= quartile])
+    if length <= 0:  # equal scores have no tail to go on from
+        return inside
+    return inside + np.minimum(scores - places[0], 0) / length
 
 
 def cell_areas(photographs, generated, generators):

@@ -30,6 +30,7 @@ class TestLogPValues:
     def test_they_lie_between_the_steps_of_the_conformal_ones(self):
         rng = np.random.default_rng(0)
         known, scores = np.sort(rng.normal(size=40)), np.sort(rng.normal(0, 1.5, 300))
+        scores = scores[scores >= known[0]]
         smooth = np.exp(log_p_values(scores, [known]))
         steps = conformal_p_values(scores, known)
         assert (smooth <= steps + 1e-12).all()
@@ -42,11 +43,17 @@ class TestLogPValues:
             assert_allclose(log_p_values(known + side, [known]), log_p_values(known, [known]),
                             atol=1e-8)  # fmt: skip
 
+    def test_below_all_scores_they_fall_as_an_exponential_tail_does(self):
+        known = np.log(np.arange(1, 200) / 200)  # quantiles of one of length 1: log p is the score
+        scores = np.array([-4.0, -7.0, -10.0, -20.0])
+        assert_allclose(log_p_values(scores, [known]), scores, rtol=0.05)
+        assert log_p_values(np.array([-9.0]), [np.zeros(5)])[0] == np.log(5 / 6)  # no tail
+
     def test_equal_scores_and_several_sources(self):
         known = np.array([0.0, 1.0, 1.0, 1.0, 2.0])
         assert_allclose(np.exp(log_p_values(np.array([1.0]), [known])), 4 / 6)
-        both = np.exp(log_p_values(np.array([1.0, -5.0]), [known, known + 3]))
-        assert_allclose(both, [4 / 6, 1 / 6])
+        both = np.exp(log_p_values(np.array([1.0, 4.0]), [known, known + 3]))
+        assert_allclose(both, [4 / 6, 5 / 6])
 
 
 class TestSum:
@@ -106,7 +113,7 @@ class TestPromise:
     def test_either_branch_finds_what_the_other_does_not_see(self, loc):
         X, fakes = drawn(800), drawn(300, seed=1, loc=loc)
         head = BladesBranches(two(), random_state=0).fit(X)
-        assert (head.predict(fakes) < 0).mean() > 0.5
+        assert (head.predict(fakes) < 0).mean() > 0.7
 
     def test_it_can_change_after_fit(self):
         head = BladesBranches(two(), random_state=0).fit(drawn(600))
@@ -137,7 +144,7 @@ class TestWithGeneratedFaces:
         head.fit(X, y, generator=generator, groups=np.arange(500))
         assert head.heads_["face"].binary_ is not None
         assert head.heads_["face"].left_out_auc_  # new persons and new generators were left out
-        assert (head.predict(drawn(100, seed=2, loc=(2.5, 0))) < 0).mean() > 0.5
+        assert (head.predict(drawn(100, seed=2, loc=(2.5, 0))) < 0).mean() > 0.9
 
     def test_the_label_is_that_of_the_whole(self):
         X = np.vstack([drawn(400), drawn(60, seed=1, loc=(4, 4))])
