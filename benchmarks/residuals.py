@@ -23,7 +23,7 @@ from examples.real_photos import column, read_manifest, split_photographs
 from sklearn_blades import BladesBranches, BladesEncoder, BladesOneClass
 from sklearn_blades.errors import SmallSampleWarning
 from sklearn_blades.evaluation.statistics.intervals import auc_estimate, percentile_interval
-from sklearn_blades.heads.fusion import centre_and_spread, log_p_values
+from sklearn_blades.heads.fusion import log_p_values
 from sklearn_blades.photos.regions import face_region
 from sklearn_blades.residuals import NativeResiduals
 from sklearn_blades.residuals.statistics import face_statistics
@@ -85,9 +85,8 @@ def heads_of(known, features, seed):
 
     apart = {kind: densities(known, features, kind, seed) for kind in KINDS}
     for kind in KINDS:
-        scorers[f"{kind}, per source, largest p"] = largest(apart, features, [kind], _p)
-        scorers[f"{kind}, per source, standardised"] = largest(apart, features, [kind], _z)
-    scorers["both, per source, largest p"] = largest(apart, features, KINDS, _p)
+        scorers[f"{kind}, a density a source"] = largest(apart, features, [kind])
+    scorers["both, a density a source"] = largest(apart, features, KINDS)
     return scorers
 
 
@@ -110,25 +109,20 @@ def densities(known, features, kind, seed):
     return found
 
 
-def largest(apart, features, kinds, measure):
-    """The score of the source to which a face is least foreign, added up over kinds."""
+def largest(apart, features, kinds):
+    """The largest log p-value over the sources, added up over kinds."""
 
     def score(rows):
         return sum(
-            np.max([measure(head, features(rows, kind)) for head in apart[kind]], axis=0)
+            np.max([_log_p(head, features(rows, kind)) for head in apart[kind]], axis=0)
             for kind in kinds
         )
 
     return score
 
 
-def _p(head, X):
+def _log_p(head, X):
     return log_p_values(head.score_samples(X), [head.calibration_scores_])
-
-
-def _z(head, X):
-    centre, spread = centre_and_spread(head.calibration_scores_[:, None])
-    return (head.score_samples(X) - centre[0]) / spread[0]
 
 
 def area(true, false):
@@ -168,7 +162,7 @@ def dev(root, features, seed):
     encoder, head, test, foreign = split_photographs(root, UNSEEN, seed)
     known = [row for row in (*encoder, *head) if "_small" not in row["file"].split("/")[0]]
     generated = [r for r in read_manifest(root / "manifest.csv") if r["label"] == "generated"]
-    paired, found = pairs(root, test, generated), {}
+    paired, found = pairs(root, [*test, *foreign], generated), {}
     for name, score in heads_of(known, features, seed).items():
         found[name] = {
             "unseen": _over_generators(score, foreign, generated),
