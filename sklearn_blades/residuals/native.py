@@ -27,9 +27,9 @@ class NativeResiduals(TransformerMixin, BaseEstimator):
 
     What a face scaled to a network's input has lost: noise, demosaicing, the lens, the grid of
     the compressor. Nothing is learned, and nothing tells a camera's traces from a publisher's:
-    photographs that were scaled or compressed otherwise look foreign as generated faces do. What
-    it finds on real photographs is in docs/results.md. It is a baseline, and a second branch
-    beside a face tower for photographs of *one* pipeline.
+    photographs that were scaled or compressed otherwise look foreign as generated faces do. **It
+    is a baseline and no detector**: against photographs of a source that nobody has seen it was
+    at chance or below it, and took away from a face tower beside it (docs/results.md, section 6).
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class NativeResiduals(TransformerMixin, BaseEstimator):
     logarithm of their kurtosis over a normal distribution's (5), and the coefficients that predict
     their product from its 24 neighbours (24); at full scale also how much of it that leaves.
     Of the colours: residual variance of Cb and Cr, correlations of the residuals of red, green and
-    blue. 3 x 49 + 6 = 153; see `sklearn_blades.residuals.statistics`. About 60 ms of one core for
+    blue. 3 x 49 + 6 = 153; see `sklearn_blades.residuals.statistics`. About 50 ms of one core for
     a region of 384 x 384, beside decoding the photograph at its full size.
 
     It keeps no state: ``transform`` needs no ``fit``.
@@ -132,7 +132,8 @@ class NativeResiduals(TransformerMixin, BaseEstimator):
             For rows of NaN.
         """
         self._validate_params()
-        photos, failed = photo_list(X), {}
+        photos = photo_list(X)
+        failed: dict[int, PhotoError] = {}
         named, unnamed = self._rows_by_key(photos, failed)
         rows = named | unnamed
 

@@ -211,12 +211,12 @@ def face_statistics(pixels: np.ndarray) -> FloatArray:
             f"a region of shape {pixels.shape}: at least {SMALLEST_SIDE} pixels are needed on "
             "both sides."
         )
-    grey, numbers = pixels @ _LUMA, []
+    grey, numbers = pixels @ _LUMA, list[FloatArray]()
     for scale in SCALES:
         found = residuals(grey)
         coefficients, left = self_description(found[-1])
         numbers += [log_covariance(found), mean_magnitudes(found), log_kurtosis(found)]
-        numbers += [coefficients, [left]] if scale == "full" else [coefficients]
+        numbers.append(np.append(coefficients, left) if scale == "full" else coefficients)
         grey = halved(grey)
     return np.concatenate([*numbers, colour_statistics(pixels)]).astype(np.float32)
 
