@@ -43,8 +43,8 @@ def collection(root, sources, generators):
 def data(tmp_path_factory):
     root = tmp_path_factory.mktemp("data")
     generators = {"one": ("s005", 8), "two": ("s006", 8)}
-    collection(root / "native", {"s005": 40, "a": 40, "few": 3}, generators)
-    rows = collection(root / "dev", {"pif-website": 20, "b": 140}, generators)
+    collection(root / "native", {"s005": 30, "a": 30, "few": 3}, generators)
+    rows = collection(root / "dev", {"pif-website": 20, "b": 80}, generators)
     photographs = [row[0] for row in rows if row[3] == "b"]
     fakes = [row[0] for row in rows if row[1] == "generated"]
     with (root / "dev" / "balanced_pairs.csv").open("w", newline="", encoding="utf-8") as file:
@@ -64,7 +64,7 @@ def test_traces_show_and_sources_are_left_out(data):
     assert native["both"]["fair"][0] > 80
     assert dev["residuals"]["unseen"] > 95
     n_known, n_foreign, n_generated, n_pairs, n_fakes = dev["both"]["n"]
-    assert (n_foreign, n_generated, n_known + n_pairs) == (20, 16, 140)
+    assert (n_foreign, n_generated, n_known + n_pairs) == (20, 16, 80)
     assert 0 < n_fakes <= 16
     lines = residuals.summary(result).splitlines()
     assert len(lines) == 2 + len(native) == 2 + 6
