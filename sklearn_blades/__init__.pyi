@@ -5,7 +5,9 @@ from . import evaluation as evaluation
 from . import persistence as persistence
 from . import photos as photos
 from . import pretext as pretext
+from . import residuals as residuals
 from .estimators import BladesBinary as BladesBinary
+from .estimators import BladesBranches as BladesBranches
 from .estimators import BladesDetector as BladesDetector
 from .estimators import BladesEncoder as BladesEncoder
 from .estimators import BladesHybrid as BladesHybrid
@@ -15,6 +17,7 @@ from .estimators import make_detector as make_detector
 __version__: str
 __all__ = [
     "BladesBinary",
+    "BladesBranches",
     "BladesDetector",
     "BladesEncoder",
     "BladesHybrid",
@@ -27,4 +30,5 @@ __all__ = [
     "persistence",
     "photos",
     "pretext",
+    "residuals",
 ]

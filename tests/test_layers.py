@@ -20,6 +20,7 @@ ROOMS = [
     "datasets",
     "pretext",
     "evaluation",
+    "residuals",
     "towers",
     "heads",
     "photos",
@@ -181,6 +182,12 @@ def test_the_checks_see_what_they_look_for(tmp_path):
     )
     found = list(imported_files(file, tmp_path))
     assert found == ["pretext/losses.py", "pretext/__init__.py", "pretext/losses.py"]
+
+
+def test_residuals_do_not_import_torch():
+    code = "import sys; from sklearn_blades.residuals import NativeResiduals as made; made();"
+    code += "sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("heavy", ["torch", "sklearn", "open_clip", "cv2"])

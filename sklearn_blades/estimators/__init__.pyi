@@ -1,5 +1,6 @@
 from .binary import BladesBinary as BladesBinary
 from .blades_detector import BladesDetector as BladesDetector
+from .branches import BladesBranches as BladesBranches
 from .detector import make_detector as make_detector
 from .encoder import BladesEncoder as BladesEncoder
 from .hybrid import BladesHybrid as BladesHybrid
@@ -7,6 +8,7 @@ from .one_class import BladesOneClass as BladesOneClass
 
 __all__ = [
     "BladesBinary",
+    "BladesBranches",
     "BladesDetector",
     "BladesEncoder",
     "BladesHybrid",

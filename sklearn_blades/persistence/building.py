@@ -8,6 +8,7 @@ from sklearn.model_selection import TunedThresholdClassifierCV
 
 from ..estimators.encoder import BladesEncoder
 from ..ground.device import parse_device, resolve_device
+from ..residuals import NativeResiduals
 from ..towers.embedding import JointEmbedding, from_saved
 from ..towers.lite import IMAGENET
 from ..towers.openclip import is_tag, needs_hub
@@ -85,7 +86,7 @@ class Builder:
 
     def _estimator(self, cls, parts):
         estimator = cls.__new__(cls)
-        if cls is BladesEncoder and not self.trust_paths:
+        if cls in (BladesEncoder, NativeResiduals) and not self.trust_paths:
             parts = self._without_paths(parts)
         estimator.__setstate__(_state(estimator, parts, self.strict))
         check(estimator, all_params=self.strict)
@@ -94,7 +95,7 @@ class Builder:
         return estimator
 
     def _without_paths(self, parts):
-        """An encoder's parts without the paths of the machine that saved it."""
+        """Parts of what looks at photographs, without the paths of the machine that saved it."""
         locator, start = parts.get("face_locator"), parts.get("pretrained")
         if isinstance(locator, str) and locator.startswith("yunet:"):
             # Other boxes are other scores, so there is nothing to put in its place.

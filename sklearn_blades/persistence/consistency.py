@@ -10,11 +10,12 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ..estimators.binary import BladesBinary
 from ..estimators.blades_detector import BladesDetector
+from ..estimators.branches import BladesBranches
 from ..estimators.detector import DetectorPipeline
 from ..estimators.encoder import BladesEncoder
 from ..estimators.hybrid import PARTS, BladesHybrid
@@ -101,6 +102,23 @@ def _hybrid(head):
     )
 
 
+def _branches(head):
+    scores, sources = head.calibration_scores_, head.calibration_sources_
+    return (
+        len(head.heads_) > 0
+        and tuple(head.heads_) == tuple(head.n_columns_)
+        and sum(head.n_columns_.values()) == head.n_features_in_
+        and all(
+            hasattr(part, "p_values")
+            and hasattr(part, "calibration_scores_")
+            and part.n_features_in_ == head.n_columns_[name]
+            for name, part in head.heads_.items()
+        )
+        and _are_sorted(scores)
+        and (sources is None or _are_sources(sources, scores))
+    )
+
+
 def _detector(detector):
     return (
         detector.classes_.tolist() == [-1, 1]
@@ -111,6 +129,19 @@ def _detector(detector):
 
 def _are_classes(classes):
     return classes.ndim == 1 and len(classes) > 1 and np.array_equal(np.unique(classes), classes)
+
+
+def _are_transformers(union):
+    names = [name for name, _ in union.transformer_list]
+    return (
+        len(names) > 0
+        and all(isinstance(name, str) for name in names)
+        and len(set(names)) == len(names)
+        and all(
+            isinstance(part, BaseEstimator) or part in ("drop", "passthrough")
+            for _, part in union.transformer_list
+        )
+    )
 
 
 def _scaler(scaler):
@@ -196,7 +227,9 @@ CONSISTENT = {
     BladesOneClass: _one_class,
     BladesBinary: _binary,
     BladesHybrid: _hybrid,
+    BladesBranches: _branches,
     BladesDetector: _detector,
+    FeatureUnion: _are_transformers,
     Pipeline: _steps_are_steps,
     DetectorPipeline: _steps_are_steps,
     StandardScaler: _scaler,

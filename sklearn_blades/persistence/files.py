@@ -4,11 +4,12 @@ A ``.blades`` file is a zip of two members: ``blades.json``, the tree of objects
 parameters and fitted attributes, and ``tensors.safetensors``, their arrays. A class is looked up
 by name in one list; nothing else can come out of a file:
 
-- `BladesDetector`, `BladesEncoder`, `BladesOneClass`, `BladesBinary`, `BladesHybrid`, with the
-  tasks of `sklearn_blades.pretext`;
-- `Pipeline`, `FrozenEstimator`, `StandardScaler`, `Normalizer`, `PCA`, `GaussianMixture`,
-  `LogisticRegression`, `CalibratedClassifierCV`, `TunedThresholdClassifierCV` and
-  `FixedThresholdClassifier` of scikit-learn.
+- `BladesDetector`, `BladesEncoder`, `BladesOneClass`, `BladesBinary`, `BladesHybrid`,
+  `BladesBranches`, `~sklearn_blades.residuals.NativeResiduals`, with the tasks of
+  `sklearn_blades.pretext`;
+- `Pipeline`, `FeatureUnion`, `FrozenEstimator`, `StandardScaler`, `Normalizer`, `PCA`,
+  `GaussianMixture`, `LogisticRegression`, `CalibratedClassifierCV`, `TunedThresholdClassifierCV`
+  and `FixedThresholdClassifier` of scikit-learn.
 
 What belongs to a machine and not to a model stays behind: ``memory``, ``cache_size``,
 ``disk_size``, ``checkpoint_dir`` and ``n_jobs`` are at their defaults after loading, and a

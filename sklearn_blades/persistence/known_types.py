@@ -13,12 +13,13 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 from skorch import NeuralNetClassifier
 
 from ..estimators.binary import BladesBinary
 from ..estimators.blades_detector import BladesDetector
+from ..estimators.branches import BladesBranches
 from ..estimators.detector import DetectorPipeline, FrozenEncoder
 from ..estimators.encoder import BladesEncoder
 from ..estimators.hybrid import BladesHybrid
@@ -34,6 +35,7 @@ from ..pretext.tasks import (
     TaskSet,
     WhichManipulation,
 )
+from ..residuals import NativeResiduals
 from ..towers.architectures import Preprocessing
 from ..towers.embedding import JointEmbedding
 from .consistency import CONSISTENT
@@ -51,7 +53,11 @@ ESTIMATORS = {
     BladesHybrid: {"one_class_": BladesOneClass, "binary_": BaseEstimator | types.NoneType,
                    "weights_": dict, "centre_": "p", "spread_": "p",
                    "calibration_scores_": "n", "calibration_sources_": dict | types.NoneType},
+    NativeResiduals: {},
+    BladesBranches: {"heads_": dict, "n_columns_": dict, "calibration_scores_": "n",
+                     "calibration_sources_": dict | types.NoneType},
     BladesDetector: {"encoder_": BaseEstimator, "head_": BaseEstimator, "classes_": np.ndarray},
+    FeatureUnion: {"transformer_list": list},
     Pipeline: {"steps": list}, DetectorPipeline: {"steps": list},
     FrozenEstimator: {"estimator": BaseEstimator}, FrozenEncoder: {"estimator": BaseEstimator},
     StandardScaler: {"mean_": "d?", "scale_": "d?"},
@@ -66,6 +72,10 @@ ESTIMATORS = {
     FixedThresholdClassifier: {"estimator_": BaseEstimator},
     **{cls: {name: float for name in names} for cls, names in CALIBRATORS.items()},
 }  # fmt: skip
+
+# Those whose parameters are checked whatever the version of scikit-learn.
+OURS = (BladesEncoder, BladesOneClass, BladesBinary, BladesHybrid, BladesBranches, BladesDetector,
+        NativeResiduals)  # fmt: skip
 
 # Other classes, with the arguments that make them.
 RECORDS = {
@@ -99,7 +109,7 @@ def check(estimator, *, all_params=True):
         Also those of scikit-learn's own classes, which other versions of it took otherwise.
     """
     cls, found = type(estimator), vars(estimator)
-    ours = cls in (BladesEncoder, BladesOneClass, BladesBinary, BladesHybrid, BladesDetector)
+    ours = cls in OURS
     if ours or (all_params and hasattr(cls, "_parameter_constraints")):
         estimator._validate_params()
     if ours and getattr(estimator, "device", None) not in (None, "auto"):

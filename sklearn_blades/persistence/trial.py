@@ -4,14 +4,16 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from sklearn.base import is_classifier
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.isotonic import IsotonicRegression
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 from ..estimators.blades_detector import BladesDetector
 from ..estimators.encoder import BladesEncoder
 from ..ground.device import autocast
+from ..residuals import NativeResiduals
+from ..residuals.statistics import SMALLEST_SIDE, face_statistics
 
 _MOST_FEATURES = 1_000_000  # columns of the row of zeros
 # Not `predict` of a head with a promise: its warnings come once, and are for who uses it.
@@ -48,7 +50,7 @@ def try_out(detector, estimators):
 
 def _answers(detector):
     first = _first(detector)
-    if isinstance(first, BladesEncoder):
+    if isinstance(first, BladesEncoder | NativeResiduals):
         X = [np.zeros((1, 1, 3), dtype=np.uint8)]  # never looked at: see `_bare`
     elif isinstance(first, IsotonicRegression):
         X = first.X_thresholds_[:1]  # elsewhere it may be told to say NaN
@@ -69,6 +71,9 @@ def _first(estimator):
         if isinstance(estimator, Pipeline):
             steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
             estimator = steps[0]
+        elif isinstance(estimator, FeatureUnion):
+            parts = [part for _, part in estimator.transformer_list]
+            estimator = next(part for part in parts if isinstance(part, BaseEstimator))
         elif isinstance(estimator, BladesDetector):
             estimator = estimator.encoder_
         elif isinstance(estimator, FrozenEstimator):
@@ -96,6 +101,10 @@ def _bare(estimators):
             if isinstance(estimator, BladesEncoder) and "embedding_" in vars(estimator):
                 feature = _black(estimator)
                 estimator.transform = lambda X, feature=feature: feature
+            if isinstance(estimator, NativeResiduals):
+                black = np.zeros((SMALLEST_SIDE, SMALLEST_SIDE, 3), dtype=np.uint8)
+                row = face_statistics(black)[None]
+                estimator.transform = lambda X, row=row: row
         yield
     finally:
         for estimator, attributes in before:

@@ -172,7 +172,7 @@ def face_crop(
     check_margin(face_margin)
     least = least_side(min_face_size, image_size)
     how = {"antialias": antialias, "harmonise": harmonise}
-    source, face = _source(photo)
+    source, face = source_and_face(photo)
     name = name_of(getattr(photo, "path", photo))
     with opened(source) as source:
         size, form = header(source)
@@ -184,7 +184,7 @@ def face_crop(
             pixels = _scaled(_enough(source, image_size, antialias), image_size, **how)
             return FaceCrop(pixels, face, image_size / min(size), max(size) / min(size))
         if face is None:
-            face = _find(source, size, name, face_locator)
+            face = find_face(source, size, name, face_locator)
         check_side(name, size, face, least)
         left, _, right, _ = square(size, face, face_margin)
         enough = -(-image_size * min(size) // (right - left))
@@ -260,7 +260,7 @@ def _by_real_path(table, name):
         ) from None
 
 
-def _source(photo):
+def source_and_face(photo):
     """What `open_photo` takes, and the face if it is known already."""
     if isinstance(photo, PhotoRecord):
         return photo.path, photo.face
@@ -274,7 +274,7 @@ def _source(photo):
     return photo, None
 
 
-def _find(source, size, name, face_locator):
+def find_face(source, size, name, face_locator):
     """The largest face, in fractions of the upright image."""
     if isinstance(face_locator, Mapping):
         face = look_up(face_locator, name)

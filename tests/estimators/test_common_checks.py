@@ -4,7 +4,7 @@ import pytest
 from sklearn.utils.estimator_checks import check_classifiers_train, estimator_checks_generator
 from threadpoolctl import threadpool_limits
 
-from sklearn_blades import BladesBinary, BladesHybrid, BladesOneClass
+from sklearn_blades import BladesBinary, BladesBranches, BladesHybrid, BladesOneClass
 
 # Most checks fit on a few dozen rows, where the one-class head says that it cannot flag anything.
 # Some pass labels 0 and 1 and then predict.
@@ -14,7 +14,13 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.* is taken for the label of photographs"),
 ]
 
-HEADS = [BladesOneClass(), BladesBinary(), BladesBinary(target_fpr=0.05), BladesHybrid()]
+HEADS = [
+    BladesOneClass(),
+    BladesBinary(),
+    BladesBinary(target_fpr=0.05),
+    BladesHybrid(),
+    BladesBranches(),
+]
 
 
 def name(case):

@@ -1,0 +1,5 @@
+"""Faces as they are stored come in, statistics of what is not smooth in them go out."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,3 @@
+from .native import NativeResiduals as NativeResiduals
+
+__all__ = ["NativeResiduals"]
