@@ -235,7 +235,8 @@ def summary(files):
         for head in heads:
             cells = [_cell([r[key][head]["average"] for r in own if head in r[key]])
                      for key in ("unseen", "pairs", "all")]  # fmt: skip
-            alarms = [[r[f"false_alarms_{key}"] for r in own] for key in ("unseen", "test")]
+            alarms = [[r[f"false_alarms_{key}"] for r in own if f"false_alarms_{key}" in r]
+                      for key in ("unseen", "test")]  # fmt: skip
             lines.append([arm, head, *cells, *map(_cell, alarms * (head == "one-class"))])
             lines[-1] += [""] * (7 - len(lines[-1]))
     names = ["encoder", "head", "unseen source", "balanced pairs", "all"]
