@@ -31,7 +31,7 @@ from sklearn_blades.photos.pseudo_fakes import PSEUDO_FAKES
 
 from .pack_faces import unpack
 from .real_results import CROPS
-from .travel import LITE, UNSEEN, Faces, _added, judged, scorers, summary
+from .travel import LITE, UNSEEN, Faces, _added, judged, one_class_of, summary
 
 KINDS = {how.name: (how.name,) for how in PSEUDO_FAKES}
 EDITS = tuple(how.name for how in MANIPULATIONS)
@@ -136,20 +136,30 @@ def with_generators(faces, generator, features, seed):
             generator=[None] * len(photographs) + [row["generator"] for row in fakes],
         )
         ways[f"hybrid{name}"] = lambda rows, head=hybrid: head.score_samples(features(rows))
-        for side, some in (("unseen", faces.foreign), ("test", faces.test)):
-            flagged = (hybrid.predict(features(some)) == -1).mean()
-            alarms[f"hybrid{name}, {side}"] = round(100 * float(flagged), 1)
+        alarms |= flagged(hybrid, f"hybrid{name}", faces, features)
     return ways, alarms
 
 
 def unknowing(faces, features, seed):
-    """Heads that know no generated face, for each generator the same."""
-    plain, _ = scorers(faces, features, seed)
-    pseudo = without_generators(faces, features, seed)
-    one_class = next(iter(plain.values()))["one-class"]
-    added = _added([one_class, pseudo["all kinds"]], faces.calibration)
-    ways = {"one-class": one_class, **pseudo, "all kinds + one-class": added}
-    return dict.fromkeys(plain, ways), {}
+    """Heads that know no generated face, for each generator the same; and false alarms."""
+    ways = without_generators(faces, features, seed)
+    head = one_class_of(faces, features, seed)
+
+    def one_class(rows):
+        return head.score_samples(features(rows))
+
+    added = _added([one_class, ways["all kinds"]], faces.calibration)
+    ways = {"one-class": one_class, **ways, "all kinds + one-class": added}
+    generators = sorted(set(column(faces.generated, "generator")))
+    return dict.fromkeys(generators, ways), flagged(head, "one-class", faces, features)
+
+
+def flagged(head, name, faces, features):
+    """Percent of the photographs of the unseen source, and of the test, that a head flags."""
+    return {
+        f"{name}, {side}": round(100 * float((head.predict(features(rows)) == -1).mean()), 1)
+        for side, rows in (("unseen", faces.foreign), ("test", faces.test))
+    }
 
 
 def knowing(faces, features, seed):
