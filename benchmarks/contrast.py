@@ -202,7 +202,7 @@ def study(root, options):
         features = Features(root, encoder.fit(["never opened.jpg"]), options.photographs)
         if options.features:
             features.save(options.features)
-    for taught in TAUGHT:
+    for taught in options.taught:
         for seed in options.seeds:
             print(json.dumps(row_of(taught, root, features, seed)), flush=True)
 
@@ -211,6 +211,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pack", nargs="?", help="of benchmarks.pack_faces, or its folder")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
+    parser.add_argument("--taught", nargs="*", choices=TAUGHT, default=[*TAUGHT])
     parser.add_argument("--photographs", type=int, default=400, help="to make pseudo-fakes of")
     parser.add_argument("--features", type=Path, help="where to keep features, an .npz")
     parser.add_argument("--architecture", default="blades-lite", help="another one is a rehearsal")
