@@ -31,7 +31,7 @@ from sklearn_blades.photos.pseudo_fakes import PSEUDO_FAKES
 
 from .pack_faces import unpack
 from .real_results import CROPS
-from .travel import LITE, UNSEEN, Faces, _added, judged, scorers, summary
+from .travel import LITE, UNSEEN, Faces, _added, judged, one_class_of, summary
 
 KINDS = {how.name: (how.name,) for how in PSEUDO_FAKES}
 EDITS = tuple(how.name for how in MANIPULATIONS)
@@ -136,40 +136,61 @@ def with_generators(faces, generator, features, seed):
             generator=[None] * len(photographs) + [row["generator"] for row in fakes],
         )
         ways[f"hybrid{name}"] = lambda rows, head=hybrid: head.score_samples(features(rows))
-        for side, some in (("unseen", faces.foreign), ("test", faces.test)):
-            flagged = (hybrid.predict(features(some)) == -1).mean()
-            alarms[f"hybrid{name}, {side}"] = round(100 * float(flagged), 1)
+        alarms |= flagged(hybrid, f"hybrid{name}", faces, features)
     return ways, alarms
 
 
-def row_of(root, features, seed):
-    """One seed, fitted and judged: a row."""
-    start, faces = time.perf_counter(), Faces(root, seed)
-    plain, head = scorers(faces, features, seed)
-    pseudo = without_generators(faces, features, seed)
+def unknowing(faces, features, seed):
+    """Heads that know no generated face, for each generator the same; and false alarms."""
+    ways = without_generators(faces, features, seed)
+    head = one_class_of(faces, features, seed)
+
+    def one_class(rows):
+        return head.score_samples(features(rows))
+
+    added = _added([one_class, ways["all kinds"]], faces.calibration)
+    ways = {"one-class": one_class, **ways, "all kinds + one-class": added}
+    generators = sorted(set(column(faces.generated, "generator")))
+    return dict.fromkeys(generators, ways), flagged(head, "one-class", faces, features)
+
+
+def flagged(head, name, faces, features):
+    """Percent of the photographs of the unseen source, and of the test, that a head flags."""
+    return {
+        f"{name}, {side}": round(100 * float((head.predict(features(rows)) == -1).mean()), 1)
+        for side, rows in (("unseen", faces.foreign), ("test", faces.test))
+    }
+
+
+def knowing(faces, features, seed):
+    """Heads that know the other generators' faces, by generator, and hybrids' false alarms."""
     heads, alarms = {}, {}
-    for generator, ways in plain.items():
-        one_class = ways["one-class"]
-        added = _added([one_class, pseudo["all kinds"]], faces.calibration)
-        known, alarms[generator] = with_generators(faces, generator, features, seed)
-        heads[generator] = {"one-class": one_class, **pseudo, "all kinds + one-class": added}
-        heads[generator] |= known
-    row = {
-        "arm": "frozen", "seed": seed,
+    for generator in sorted(set(column(faces.generated, "generator"))):
+        heads[generator], alarms[generator] = with_generators(faces, generator, features, seed)
+    return heads, alarms
+
+
+TAUGHT = {"pseudo-fakes alone": unknowing, "the other generators": knowing}
+
+
+def row_of(taught, root, features, seed):
+    """The heads of one seed that were taught so, fitted and judged: a row."""
+    start, faces = time.perf_counter(), Faces(root, seed)
+    heads, alarms = TAUGHT[taught](faces, features, seed)
+    return {
+        "arm": taught,
+        "seed": seed,
         "n_pseudo": sum(row["file"] in features.edited for row in faces.density),
         "unseen": judged(heads, faces.foreign, faces.generated),
         "pairs": judged(heads, *faces.paired),
         "all": judged(heads, faces.test, faces.generated),
-        "false_alarms_by_generator": alarms,
-    }  # fmt: skip
-    for side, rows in (("test", faces.test), ("unseen", faces.foreign)):
-        flagged = (head.predict(features(rows)) == -1).mean()
-        row[f"false_alarms_{side}"] = round(100 * float(flagged), 1)
-    return {**row, "seconds": round(time.perf_counter() - start)}
+        "false_alarms": alarms,
+        "seconds": round(time.perf_counter() - start),
+    }
 
 
 def study(root, options):
-    """Print a row a seed."""
+    """Print a row a seed, the quick ones first."""
     if options.features and options.features.is_file():
         features = Features.load(options.features)
     else:
@@ -181,14 +202,16 @@ def study(root, options):
         features = Features(root, encoder.fit(["never opened.jpg"]), options.photographs)
         if options.features:
             features.save(options.features)
-    for seed in options.seeds:
-        print(json.dumps(row_of(root, features, seed)), flush=True)
+    for taught in options.taught:
+        for seed in options.seeds:
+            print(json.dumps(row_of(taught, root, features, seed)), flush=True)
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pack", nargs="?", help="of benchmarks.pack_faces, or its folder")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
+    parser.add_argument("--taught", nargs="*", choices=TAUGHT, default=[*TAUGHT])
     parser.add_argument("--photographs", type=int, default=400, help="to make pseudo-fakes of")
     parser.add_argument("--features", type=Path, help="where to keep features, an .npz")
     parser.add_argument("--architecture", default="blades-lite", help="another one is a rehearsal")

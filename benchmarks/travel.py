@@ -83,11 +83,16 @@ def fitted(change, faces, base, seed):
     return encoder, len(rows) if encoder.n_iter_ else 0
 
 
-def scorers(faces, features, contrast, seed):
-    """How photographic rows are, by head and left-out generator; and the one-class head."""
+def one_class_of(faces, features, seed):
+    """The head that has seen photographs alone."""
     head = BladesOneClass(target_fpr=0.05, random_state=seed)
     head.fit(features(faces.density), groups=column(faces.density, "group"))
-    head.recalibrate(features(faces.calibration), groups=column(faces.calibration, "group"))
+    return head.recalibrate(features(faces.calibration), groups=column(faces.calibration, "group"))
+
+
+def scorers(faces, features, contrast, seed):
+    """How photographic rows are, by head and left-out generator; and the one-class head."""
+    head = one_class_of(faces, features, seed)
     pseudo = BladesBinary(class_weight="balanced", random_state=seed)
     pseudo.fit(np.concatenate(contrast), np.repeat([0, 1], [len(part) for part in contrast]))
     known = {"head": faces.density, "generated": faces.generated}

@@ -87,8 +87,8 @@ def manipulations_of(chosen: str | Iterable) -> tuple[Manipulation, ...]:
         names = ", ".join(map(repr, unknown))
         raise ValueError(f"{names}: no manipulation; known are {', '.join(_BY_NAME)}.")
     found = tuple(how if isinstance(how, Manipulation) else _BY_NAME[how] for how in chosen)
-    names = [how.name for how in found]
-    if not names or len(set(names)) < len(names) or UNTOUCHED.name in names:
+    called = [how.name for how in found]
+    if not called or len(set(called)) < len(called) or UNTOUCHED.name in called:
         raise ValueError(
             f"manipulations={chosen!r}: at least one, none of them twice, and none named "
             f"{UNTOUCHED.name!r}."
@@ -155,17 +155,17 @@ def pseudo_fakes(
     >>> made.pictures[0].shape, sorted(set(made.kinds))[:2]
     ((256, 256, 3), ['catch_lights', 'mismatched_eyes'])
     """
-    photos = photo_list(photos)
+    rows = photo_list(photos)
     hows = PSEUDO_FAKES if isinstance(kinds, str) and kinds == "all" else manipulations_of(
         (kinds,) if isinstance(kinds, str) else kinds
     )  # fmt: skip
-    deal, *seeds = np.random.SeedSequence(random_state).spawn(len(photos) + 1)
-    dealt = np.random.default_rng(deal).permutation(np.arange(len(photos)) % len(hows))
+    deal, *seeds = np.random.SeedSequence(random_state).spawn(len(rows) + 1)
+    dealt = np.random.default_rng(deal).permutation(np.arange(len(rows)) % len(hows))
     chosen = [hows[kind] for kind in dealt]
     cut = {"face_locator": face_locator, "face_margin": face_margin, "image_size": image_size}
     pairs = Parallel(n_jobs=local_jobs(n_jobs), require="sharedmem")(
         delayed(_pair)(photo, how, seed, cut)
-        for photo, how, seed in zip(photos, chosen, seeds, strict=True)
+        for photo, how, seed in zip(rows, chosen, seeds, strict=True)
     )
     return PseudoFakes(
         [fake for fake, _ in pairs],

@@ -58,6 +58,7 @@ class _OfManipulations:
     """What tasks that are asked about manipulations have in common: which ones they know."""
 
     reads = "manipulation"
+    manipulations: str | tuple
 
     def __post_init__(self):
         if not isinstance(self.manipulations, str):

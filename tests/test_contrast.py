@@ -1,0 +1,116 @@
+"""The benchmark of contrast: a small form of it, and no generated face where none may be."""
+
+import csv
+import json
+import warnings
+from functools import partial
+
+import numpy as np
+import pytest
+
+from benchmarks import contrast
+from benchmarks.contrast import ARMS, KINDS, UNTOUCHED, Features, row_of, without_generators
+from benchmarks.real_results import CROPS
+from benchmarks.travel import UNSEEN, Faces, summary
+from sklearn_blades import BladesBinary, BladesEncoder, BladesHybrid
+from sklearn_blades.datasets import make_photos
+
+EYES = ("catch_lights", "mismatched_eyes")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A pack of simulated faces, in the form of `benchmarks.pack_faces`."""
+    root = tmp_path_factory.mktemp("pack")
+    parts = {
+        ("photographic", "", "ours"): make_photos(34, root / "dev" / "a", random_state=0),
+        ("photographic", "", UNSEEN): make_photos(
+            6, root / "dev" / "b", source="second", random_state=1
+        ),
+    }
+    for generator in ("upsampling", "oversmooth"):
+        folder = root / "dev" / generator
+        parts["generated", generator, generator] = make_photos(
+            4, folder, generated=generator, random_state=2
+        )
+    rows = [
+        {"file": path.removeprefix(f"{root / 'dev'}/"), "label": label, "generator": generator,
+         "source": source, "person_or_group_id": ""}
+        for (label, generator, source), paths in parts.items() for path in paths
+    ]  # fmt: skip
+    write(root / "dev" / "manifest.csv", rows)
+    fakes = [row["file"] for row in rows if row["generator"]] * 4
+    pairs = zip([row["file"] for row in rows if not row["generator"]], fakes, strict=False)
+    write(root / "dev" / "balanced_pairs.csv",
+          [{"photo_file": photo, "generated_file": fake} for photo, fake in pairs])  # fmt: skip
+    return root
+
+
+def write(path, rows):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture(scope="module")
+def features(root):
+    encoder = BladesEncoder(
+        **CROPS, architecture="blades-tiny", image_size=32, max_epochs=0, random_state=0
+    )
+    return Features(root, encoder.fit(["never opened.jpg"]), 18)
+
+
+def test_a_row_judges_every_arm_on_the_same_faces(root, features, tmp_path, monkeypatch):
+    monkeypatch.setattr(contrast, "ARMS", {"catch_lights": ("catch_lights",), "all kinds": EYES})
+    monkeypatch.setattr(contrast, "KINDS", dict.fromkeys(EYES))
+    quick = BladesBinary(max_epochs=3, class_weight="balanced")
+    monkeypatch.setattr(contrast, "BladesHybrid", partial(BladesHybrid, binary=quick))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # few photographs
+        rows = [row_of(taught, root, features, 0) for taught in contrast.TAUGHT]
+    heads = (
+        {"one-class", "catch_lights", "all kinds", "all kinds + one-class"},
+        {"binary", "hybrid", "binary + all kinds", "hybrid + all kinds"},
+    )
+    for row, names in zip(rows, heads, strict=True):
+        assert 0 < row["n_pseudo"] < 18
+        for key in ("unseen", "pairs", "all"):
+            assert row[key].keys() == names
+            assert {*map(frozenset, row[key].values())} == {
+                frozenset({"average", "upsampling", "oversmooth"})
+            }
+            assert all(0 <= figure <= 100 for f in row[key].values() for figure in f.values())
+    assert rows[1]["false_alarms"]["oversmooth"].keys() == {
+        f"{head}, {side}"
+        for head in ("hybrid", "hybrid + all kinds")
+        for side in ("unseen", "test")
+    }
+    file = tmp_path / "rows.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)))
+    assert "| the other generators | hybrid + all kinds |" in summary([file])
+
+
+def test_no_generated_face_and_no_unseen_source_is_in_training(root, features):
+    faces, asked = Faces(root, 0), []
+
+    def recorded(rows):
+        asked.extend(rows)
+        return features(rows)
+
+    recorded.edited = features.edited
+    ways = without_generators(faces, recorded, 0)
+    assert ways.keys() == ARMS.keys()
+    assert {row["kind"] for row in asked} == {UNTOUCHED, *KINDS, *contrast.EDITS}
+    taught = {row["file"] for row in asked}
+    assert taught <= {row["file"] for row in faces.density} & features.edited
+    assert not taught & {row["file"] for row in (*faces.test, *faces.foreign, *faces.generated)}
+
+
+def test_features_are_kept(features, tmp_path):
+    features.save(tmp_path / "features.npz")
+    again = Features.load(tmp_path / "features.npz")
+    assert again.edited == features.edited
+    assert again.of_key.keys() == features.of_key.keys()
+    for key in list(again.of_key)[::50]:
+        np.testing.assert_array_equal(again.of_key[key], features.of_key[key])
