@@ -1,0 +1,180 @@
+"""What a page says of a scan: its promise, its counts, and every row as the script reads it."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..rows import VERDICTS, Row
+from ..thumbnails import thumbnails
+from .audit import audit
+from .drawing import finite_scores, histogram
+from .text import counted, percent, shortened, significant, visible
+
+MOST_PICTURES = 1000
+"""Rows with a thumbnail, of 4 kB each: the most suspicious ones."""
+MOST_DETAILED = 5000
+"""Rows whose reasons and EXIF are in the page, the most suspicious ones; 1 to 2 kB each."""
+_MOST_TAGS, _MOST_TEXT = 60, 300
+MEANING = {
+    "flagged": "scores below the threshold",
+    "unsure": "could fall on either side",
+    "not flagged": "scores like photographs",
+    "no face": "no face that can be judged",
+    "unreadable": "no picture that can be judged",
+}
+
+
+def scan_context(
+    facts: Mapping[str, Any], rows: Sequence[Row], pictures: bool, n_jobs: int | None
+) -> dict[str, Any]:
+    """All that the template of a scan shows."""
+    rows = by_suspicion(rows)
+    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in VERDICTS}
+    offset = facts.get("offset")
+    drawing = histogram(finite_scores(rows), facts.get("calibration_scores", ()), offset)
+    return {
+        "facts": facts,
+        "n": len(rows),
+        "counts": counts,
+        "meaning": MEANING,
+        "headline": headline(counts, len(rows)),
+        "promise": promise(facts, counts),
+        "discoveries": discoveries(facts),
+        "histogram": drawing,
+        "audit": audit(rows),
+        "errors": errors(rows),
+        "limits": limits(len(rows), pictures),
+        "data": {
+            "verdicts": VERDICTS,
+            "offset": significant(offset, 6),
+            "calibration": [significant(s) for s in facts.get("calibration_scores", ())],
+            "n_calibration": facts.get("n_calibration"),
+            "exact": facts.get("confidence") is None,
+            "rows": records(rows, pictures, n_jobs),
+        },
+    }
+
+
+def by_suspicion(rows: Sequence[Row]) -> list[Row]:
+    """The lowest score first; rows without one behind, in their order."""
+    return sorted(rows, key=lambda row: (math.isnan(row.score), row.score if row.score == row.score else 0))
+
+
+def headline(counts: Mapping[str, int], n: int) -> str:
+    words = f"{counts['flagged']:,} of {counted(n, 'file')} flagged"
+    if counts["unsure"]:
+        words += f", {counts['unsure']:,} unsure"
+    lost = counts["no face"] + counts["unreadable"]
+    return f"{words}, {lost:,} not judged" if lost else words
+
+
+def promise(facts: Mapping[str, Any], counts: Mapping[str, int]) -> list[str]:
+    """What was promised and on what it rests; then what that means for so many files."""
+    rate, n_calibration = facts.get("target_fpr"), facts.get("n_calibration")
+    if rate is None:
+        return ["The detector promises no rate of false alarms."]
+    like = "those that calibrated the detector"
+    if n_calibration is not None:
+        like = f"the {n_calibration:,} that calibrated the detector"
+    if facts.get("calibrated_on"):
+        like += f" ({facts['calibrated_on']})"
+    if facts.get("offset") is not None and math.isinf(facts["offset"]):
+        return [
+            f"Nothing can be flagged: {like.removeprefix('the ')} are too few for a rate of false "
+            f"alarms of {percent(rate)}. Recalibrate on more, or raise target_fpr."
+        ]
+    confidence = facts.get("confidence")
+    sure = "on average" if confidence is None else f"in {percent(confidence)} of calibrations"
+    judged = sum(counts[verdict] for verdict in ("flagged", "unsure", "not flagged"))
+    return [
+        f"Of photographs like {like}, at most {percent(rate)} are flagged by mistake, {sure}; for "
+        "photographs of another kind nothing is promised.",
+        f"Were all {judged:,} judged files such photographs, about {rate * judged:,.3g} would be "
+        "flagged.",
+    ]
+
+
+def discoveries(facts: Mapping[str, Any]) -> str:
+    """What is left where the share of photographs among the flagged is bounded."""
+    rate, n = facts.get("target_fdr"), facts.get("n_fdr_flagged")
+    if rate is None:
+        return ""
+    words = "" if n is None else (
+        f"{counted(n, 'file')} {'stands' if n == 1 else 'stand'} out so far that at most "
+        f"{percent(rate)} of them are expected to be photographs (Benjamini and Hochberg). "
+    )
+    return words + str(facts.get("fdr_warning") or "")
+
+
+def errors(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Files without a score by their reason, the commonest first, and some of their names."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row.error:
+            found.setdefault((row.verdict, row.error), []).append(row.path)
+    ranked = sorted(found.items(), key=lambda item: -len(item[1]))
+    groups = [
+        {"verdict": verdict, "reason": shortened(reason, 2 * _MOST_TEXT), "n": len(paths), "paths": paths[:5]}
+        for (verdict, reason), paths in ranked[:20]
+    ]
+    rest = sum(len(paths) for _, paths in ranked[20:])
+    if rest:
+        reason = f"{len(ranked) - 20} more reasons; the table names each file's"
+        groups.append({"verdict": "", "reason": reason, "n": rest, "paths": []})
+    return groups
+
+
+def limits(n: int, pictures: bool) -> str:
+    """What the page leaves out to stay small."""
+    words = [] if pictures else ["Pictures were left out (thumbnails=False)."]
+    if pictures and n > MOST_PICTURES:
+        words.append(f"Pictures are shown of the {MOST_PICTURES:,} lowest scores.")
+    if n > MOST_DETAILED:
+        words.append(f"Reasons and EXIF are shown for the {MOST_DETAILED:,} lowest scores.")
+    return " ".join(words)
+
+
+def records(rows: Sequence[Row], pictures: bool, n_jobs: int | None) -> list[dict[str, Any]]:
+    """Rows as the script reads them, without what there is none of."""
+    seen = [row for row in rows if row.verdict != "unreadable"][:MOST_PICTURES] if pictures else []
+    drawn = dict(zip(map(id, seen), thumbnails([row.path for row in seen], n_jobs=n_jobs), strict=True))
+    return [
+        _record(row, drawn.get(id(row), ("", "")), place < MOST_DETAILED)
+        for place, row in enumerate(rows)
+    ]
+
+
+def _record(row, picture, detailed):
+    facts = row.facts
+    record = {
+        "path": visible(row.path),
+        "verdict": VERDICTS.index(row.verdict),
+        "score": significant(row.score, 6),
+        "p": significant(row.p_value),
+        "error": shortened(row.error, 2 * _MOST_TEXT),
+        "face": row.face and [significant(side) for side in row.face],
+        "format": facts.get("format"),
+        "width": facts.get("width"),
+        "height": facts.get("height"),
+        "bytes": facts.get("bytes"),
+        "faces": facts.get("faces"),
+        "image": picture[0],
+        "no_image": picture[1] and visible(picture[1]),
+    }
+    if detailed:
+        exif = list((facts.get("exif") or {}).items())
+        record["exif"] = {shortened(k, 80): shortened(v, _MOST_TEXT) for k, v in exif[:_MOST_TAGS]}
+        record["reasons"] = {name: _reason(name, value) for name, value in row.reasons.items()}
+    return {name: value for name, value in record.items() if value not in (None, "", {}, [])}
+
+
+def _reason(name, value):
+    """A reason with short numbers; one that this page does not know, as text."""
+    if name == "map":
+        nats = [[significant(cell, 3) for cell in line] for line in value["nats"]]
+        return {"nats": nats, "limit": significant(value["limit"])}
+    if name == "nearest":
+        return [{"path": visible(n["path"]), "distance": significant(n["distance"])} for n in value]
+    if name == "parts":
+        return {visible(part): significant(nats) for part, nats in value.items()}
+    return significant(value) if name == "usual_distance" else shortened(value, _MOST_TEXT)
