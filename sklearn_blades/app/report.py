@@ -49,4 +49,6 @@ def scan_page(
     context = scan_context(facts, list(rows), thumbnails, n_jobs)
     context["data"] = embedded(context["data"])
     title = title or f"Scan of {context['n']:,} files"
-    return page("scan.html.j2", scripts=("table.js", "drawer.js", "scan.js"), title=title, **context)
+    return page(
+        "scan.html.j2", scripts=("table.js", "drawer.js", "scan.js"), title=title, **context
+    )

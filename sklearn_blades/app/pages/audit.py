@@ -9,7 +9,7 @@ import numpy as np
 from ...evaluation.confounds.permutation import p_values_of_cues
 from ...evaluation.statistics.intervals import auc_estimate
 from ..rows import Row
-from .text import counted, number, percent
+from .text import counted, number
 
 FEWEST = 10  # files of either side
 MOST = 2500  # files of either side that are compared; drawn where there are more
@@ -49,7 +49,10 @@ def audit(rows: Sequence[Row]) -> dict[str, Any]:
             f"{len(side)} {name}"
             for side, name in zip(sides, ("flagged", "not flagged"), strict=True)
         )
-        return {"cues": [], "verdict": f"Too few files to compare: {few}, and {FEWEST} of each are needed."}
+        return {
+            "cues": [],
+            "verdict": f"Too few files to compare: {few}, and {FEWEST} of each are needed.",
+        }
     flagged = np.repeat([True, False], [len(side) for side in sides])
     values = _values([*sides[0], *sides[1]])
     p_values = p_values_of_cues(values, flagged, np.arange(len(flagged)), seed=0) if values else {}
@@ -120,7 +123,7 @@ def _row(title, flagged, others, pairs, p, words):
 
 def _commonest(words):
     found = Counter(words.tolist()).most_common(3)
-    return ", ".join(f"{word} {percent(n / len(words))}" for word, n in found)
+    return ", ".join(f"{word} {100 * n / len(words):.0f} %" for word, n in found)
 
 
 def _typical(name, values):

@@ -31,8 +31,8 @@ def histogram(scores: Any, calibration: Any, offset: float | None, *, height: in
     -------
     dict
         ``bars`` (left, width, up, down in percent and pixels; ``flagged``; ``words``), ``ticks``
-        (at, label), ``threshold`` (percent or None), ``gathered`` (whether the first bar holds
-        all that is lower).
+        (at, label), ``threshold`` (percent or None), ``offset`` (its text), ``gathered`` (whether the
+        outermost bars hold what lies further out).
     """
     scores, calibration = np.asarray(scores, float), np.asarray(calibration, float)
     offset = offset if offset is not None and math.isfinite(offset) else None
@@ -65,6 +65,7 @@ def histogram(scores: Any, calibration: Any, offset: float | None, *, height: in
     return {
         "bars": bars,
         "ticks": [{"at": place(t), "label": number(t)} for t in ticks(edges[0], edges[-1])],
+        "offset": number(offset),
         "threshold": None if offset is None else place(offset),
         "gathered": bool((both < edges[0]).any() or (both > edges[-1]).any()),
     }

@@ -40,8 +40,10 @@ def page(template: str, *, scripts: Sequence[str] = (), **context: Any) -> str:
         f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; "
         f"script-src '{_digest(script)}'; base-uri 'none'; form-action 'none'"
     )
-    return _environment().get_template(template).render(
-        style=style, script=script, policy=policy, **context
+    return (
+        _environment()
+        .get_template(template)
+        .render(style=style, script=script, policy=policy, **context)
     )
 
 
@@ -70,7 +72,9 @@ def _environment():
 
 
 def _finalize(value):
-    return text.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return (
+        text.visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    )
 
 
 @functools.cache

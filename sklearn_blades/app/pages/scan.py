@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..rows import VERDICTS, Row
+from ..rows import Row
 from ..thumbnails import thumbnails
 from .audit import audit
 from .drawing import finite_scores, histogram
@@ -14,7 +14,24 @@ MOST_PICTURES = 1000
 """Rows with a thumbnail, of 4 kB each: the most suspicious ones."""
 MOST_DETAILED = 5000
 """Rows whose reasons and EXIF are in the page, the most suspicious ones; 1 to 2 kB each."""
-_MOST_TAGS, _MOST_TEXT = 60, 300
+_MOST_TAGS, _MOST_TEXT, _MOST_REASONS = 60, 300, 20
+FACTS = (
+    "versions",
+    "detector",
+    "target_fpr",
+    "confidence",
+    "offset",
+    "calibration_scores",
+    "n_calibration",
+    "calibrated_on",
+    "where",
+    "settings",
+    "started",
+    "finished",
+    "target_fdr",
+    "n_fdr_flagged",
+    "fdr_warning",
+)
 MEANING = {
     "flagged": "scores below the threshold",
     "unsure": "could fall on either side",
@@ -22,16 +39,18 @@ MEANING = {
     "no face": "no face that can be judged",
     "unreadable": "no picture that can be judged",
 }
+"""The verdicts of `rows.VERDICTS`, from the most to the least suspicious, and what each means."""
 
 
 def scan_context(
     facts: Mapping[str, Any], rows: Sequence[Row], pictures: bool, n_jobs: int | None
 ) -> dict[str, Any]:
     """All that the template of a scan shows."""
+    facts = {**dict.fromkeys(FACTS), **facts}
     rows = by_suspicion(rows)
-    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in VERDICTS}
+    counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in MEANING}
     offset = facts.get("offset")
-    drawing = histogram(finite_scores(rows), facts.get("calibration_scores", ()), offset)
+    drawing = histogram(finite_scores(rows), facts["calibration_scores"] or (), offset)
     return {
         "facts": facts,
         "n": len(rows),
@@ -45,9 +64,9 @@ def scan_context(
         "errors": errors(rows),
         "limits": limits(len(rows), pictures),
         "data": {
-            "verdicts": VERDICTS,
+            "verdicts": list(MEANING),
             "offset": significant(offset, 6),
-            "calibration": [significant(s) for s in facts.get("calibration_scores", ())],
+            "calibration": [significant(s) for s in facts["calibration_scores"] or ()],
             "n_calibration": facts.get("n_calibration"),
             "exact": facts.get("confidence") is None,
             "rows": records(rows, pictures, n_jobs),
@@ -57,7 +76,9 @@ def scan_context(
 
 def by_suspicion(rows: Sequence[Row]) -> list[Row]:
     """The lowest score first; rows without one behind, in their order."""
-    return sorted(rows, key=lambda row: (math.isnan(row.score), row.score if row.score == row.score else 0))
+    judged = [row for row in rows if not math.isnan(row.score)]
+    others = [row for row in rows if math.isnan(row.score)]
+    return [*sorted(judged, key=lambda row: row.score), *others]
 
 
 def headline(counts: Mapping[str, int], n: int) -> str:
@@ -99,11 +120,14 @@ def discoveries(facts: Mapping[str, Any]) -> str:
     rate, n = facts.get("target_fdr"), facts.get("n_fdr_flagged")
     if rate is None:
         return ""
-    words = "" if n is None else (
-        f"{counted(n, 'file')} {'stands' if n == 1 else 'stand'} out so far that at most "
-        f"{percent(rate)} of them are expected to be photographs (Benjamini and Hochberg). "
+    warning = str(facts.get("fdr_warning") or "")
+    if n is None:
+        return warning
+    stand = "stands" if n == 1 else "stand"
+    return (
+        f"{counted(n, 'file')} {stand} out so far that at most {percent(rate)} of such files are "
+        f"photographs, on average (Benjamini and Hochberg). {warning}"
     )
-    return words + str(facts.get("fdr_warning") or "")
 
 
 def errors(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -114,12 +138,17 @@ def errors(rows: Sequence[Row]) -> list[dict[str, Any]]:
             found.setdefault((row.verdict, row.error), []).append(row.path)
     ranked = sorted(found.items(), key=lambda item: -len(item[1]))
     groups = [
-        {"verdict": verdict, "reason": shortened(reason, 2 * _MOST_TEXT), "n": len(paths), "paths": paths[:5]}
-        for (verdict, reason), paths in ranked[:20]
+        {
+            "verdict": verdict,
+            "reason": shortened(reason, 2 * _MOST_TEXT),
+            "n": len(paths),
+            "paths": [shortened(path, _MOST_TEXT) for path in paths[:5]],
+        }
+        for (verdict, reason), paths in ranked[:_MOST_REASONS]
     ]
-    rest = sum(len(paths) for _, paths in ranked[20:])
+    rest = sum(len(paths) for _, paths in ranked[_MOST_REASONS:])
     if rest:
-        reason = f"{len(ranked) - 20} more reasons; the table names each file's"
+        reason = f"{len(ranked) - _MOST_REASONS} more reasons; the table names each file's"
         groups.append({"verdict": "", "reason": reason, "n": rest, "paths": []})
     return groups
 
@@ -137,7 +166,8 @@ def limits(n: int, pictures: bool) -> str:
 def records(rows: Sequence[Row], pictures: bool, n_jobs: int | None) -> list[dict[str, Any]]:
     """Rows as the script reads them, without what there is none of."""
     seen = [row for row in rows if row.verdict != "unreadable"][:MOST_PICTURES] if pictures else []
-    drawn = dict(zip(map(id, seen), thumbnails([row.path for row in seen], n_jobs=n_jobs), strict=True))
+    made = thumbnails([row.path for row in seen], n_jobs=n_jobs)
+    drawn = dict(zip(map(id, seen), made, strict=True))
     return [
         _record(row, drawn.get(id(row), ("", "")), place < MOST_DETAILED)
         for place, row in enumerate(rows)
@@ -148,7 +178,7 @@ def _record(row, picture, detailed):
     facts = row.facts
     record = {
         "path": visible(row.path),
-        "verdict": VERDICTS.index(row.verdict),
+        "verdict": list(MEANING).index(row.verdict),
         "score": significant(row.score, 6),
         "p": significant(row.p_value),
         "error": shortened(row.error, 2 * _MOST_TEXT),

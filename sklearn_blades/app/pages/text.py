@@ -37,7 +37,11 @@ def visible(text: Any) -> str:
 def shortened(text: Any, most: int) -> str:
     """Visible text of at most ``most`` characters; where it is cut, its length is said."""
     text = visible(text)
-    return text if len(text) <= most else f"{text[:most]}\N{HORIZONTAL ELLIPSIS} ({len(text):,} characters)"
+    return (
+        text
+        if len(text) <= most
+        else f"{text[:most]}\N{HORIZONTAL ELLIPSIS} ({len(text):,} characters)"
+    )
 
 
 def percent(share: float) -> str:
@@ -45,8 +49,8 @@ def percent(share: float) -> str:
 
     Examples
     --------
-    >>> percent(0.05), percent(0.125)
-    ('5 %', '12.5 %')
+    >>> print(percent(0.05), percent(0.125))
+    5 % 12.5 %
     """
     return f"{100 * share:.3g}\N{NO-BREAK SPACE}%"
 

@@ -69,6 +69,10 @@ function parts(found) {
   return list;
 }
 
+function tenths(nats) {
+  return nats === null ? "" : nats.toFixed(1).replace("-", "\u2212");
+}
+
 /** The score's fall where a part of the face is covered, on the detector's one scale. */
 function heatMap(map) {
   const table = element("table", { class: "map", "aria-label": "How much the score falls where a part of the face is covered, in nats" });
@@ -77,7 +81,7 @@ function heatMap(map) {
     const row = element("tr");
     for (const nats of line) {
       const share = nats === null ? 0 : Math.min(1, Math.abs(nats) / map.limit);
-      const cell = element("td", { title: `${number(nats, 3)} nats` }, line.length > 8 ? "" : number(nats, 2));
+      const cell = element("td", { title: `${number(nats, 3)} nats` }, line.length > 8 ? "" : tenths(nats));
       const tone = nats < 0 ? "var(--warm)" : "var(--cool)";
       cell.style.background = `color-mix(in oklab, ${tone} ${Math.round(100 * share)}%, var(--middle))`;
       cell.className = share > 0.6 ? "strong" : "";
