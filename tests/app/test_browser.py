@@ -6,7 +6,7 @@ import time
 import pytest
 
 from sklearn_blades.app import Row
-from sklearn_blades.app.pages.text import visible
+from sklearn_blades.app.pages.text import MINUS, visible
 from sklearn_blades.app.report import scan_page
 
 from .scanned import HOSTILE, NASTY, facts, rows
@@ -153,21 +153,22 @@ class TestDrawer:
             "below the threshold of",
             "flips at JPEG quality 80",
             "photographic",
-            "−3.5",
+            f"{MINUS}3.5",
             "calibration/7.jpg (0.5, 2 times the usual distance)",
-            "640 × 483",
+            "640 \N{MULTIPLICATION SIGN} 483",
             "Make",
             "nikon",
         ):
             assert known in words
         cells = scan.find_elements(By.CSS_SELECTOR, ".map td")
-        assert [cell.text for cell in cells] == ["−2.0", "0.0", "1.0", "4.0"]
+        assert [cell.text for cell in cells] == [f"{MINUS}2.0", "0.0", "1.0", "4.0"]
         colours = [cell.value_of_css_property("background-color") for cell in cells]
         assert len(set(colours)) == 4
 
     def test_p_values_in_words(self, scan):
         found = scan.execute_script(
-            "return [0.02, 0.2, 0.8].map((p) => pInWords({ p }, { n_calibration: 99, exact: true }))"
+            "const data = { n_calibration: 99, exact: true };"
+            "return [0.02, 0.2, 0.8].map((p) => pInWords({ p }, data))"
         )
         assert found[0] == (
             "1 of 50 photographs like those that calibrated look at least as unusual (p = 0.02). "
@@ -196,8 +197,8 @@ def test_hostile_names_stay_text(browser, folder):
     page = scan_page(facts(where=[HOSTILE]), found, thumbnails=False, title=HOSTILE)
     opened(browser, folder, page)
     shown = browser.execute_script(
-        "return [...document.querySelectorAll('#table .c-path')].map((cell) => "
-        "(cell.querySelector('.folder')?.textContent || '') + cell.querySelector('.open').textContent)"
+        "return [...document.querySelectorAll('#table td.c-path')].map((cell) => "
+        "[...cell.querySelectorAll('bdi')].map((part) => part.textContent).reverse().join(''))"
     )
     assert shown == [visible(name) for name in [*NASTY, HOSTILE]]
     browser.find_element(By.CSS_SELECTOR, "#table .open").click()
@@ -233,7 +234,7 @@ def test_fits_the_screen_and_can_be_read(scan, scheme, width):
     wide = scan.execute_script("return document.documentElement.scrollWidth")
     contrasts = scan.execute_script(CONTRASTS)
     scan.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    assert wide == width
+    assert wide <= width
     assert len(contrasts) > 100
     assert min(contrasts) >= 4.5  # WCAG 2, level AA
 

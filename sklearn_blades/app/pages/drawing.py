@@ -31,8 +31,8 @@ def histogram(scores: Any, calibration: Any, offset: float | None, *, height: in
     -------
     dict
         ``bars`` (left, width, up, down in percent and pixels; ``flagged``; ``words``), ``ticks``
-        (at, label), ``threshold`` (percent or None), ``offset`` (its text), ``gathered`` (whether the
-        outermost bars hold what lies further out).
+        (at, label), ``threshold`` (percent or None), ``offset`` (its text), ``gathered``
+        (whether the outermost bars hold what lies further out).
     """
     scores, calibration = np.asarray(scores, float), np.asarray(calibration, float)
     offset = offset if offset is not None and math.isfinite(offset) else None
