@@ -1,11 +1,16 @@
 """Pages for people: one HTML file that opens from a disk and asks for nothing else."""
 
 from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from .pages.detector import detector_context
 from .pages.environment import embedded, page
+from .pages.reports import tables
 from .pages.scan import scan_context
 from .rows import Row
+
+_LIBRARIES = "sklearn-blades", "scikit-learn", "torch", "numpy", "pillow"
 
 
 def scan_page(
@@ -52,3 +57,66 @@ def scan_page(
     return page(
         "scan.html.j2", scripts=("table.js", "drawer.js", "scan.js"), title=title, **context
     )
+
+
+def detector_page(
+    detector: Any,
+    *,
+    title: str | None = None,
+    evaluation: Any = None,
+    robustness: Any = None,
+    sources: Any = None,
+    confounds: Any = None,
+) -> str:
+    """A detector as a page: what taught it, what it weighs, what it promises, how it was judged.
+
+    Parameters
+    ----------
+    detector : BladesDetector or Pipeline
+        Fitted; `make_detector` makes such pipelines. A search or a frozen estimator of one too.
+    title : str, optional
+    evaluation : GeneratorReport, optional
+        Of `sklearn_blades.evaluation.evaluate_by_generator`.
+    robustness : RobustnessReport, optional
+        Of `sklearn_blades.evaluation.robustness_curve`.
+    sources : SourceShift, optional
+        Of `sklearn_blades.evaluation.source_shift`.
+    confounds : ConfoundReport, optional
+        Of `sklearn_blades.evaluation.audit_confounds`. Each of the four may be a dict of such
+        reports by name instead.
+
+    Returns
+    -------
+    str
+        HTML without any reference to a network or another file.
+
+    Raises
+    ------
+    NotFittedError
+        If the detector is not fitted.
+    TypeError
+        If there is no encoder and head, or a report is none.
+
+    See Also
+    --------
+    scan_page : The page of a scan.
+    """
+    sections = [
+        ("Generators", tables(evaluation, "evaluation")),
+        ("Robustness", tables(robustness, "robustness")),
+        ("Other sources of photographs", tables(sources, "sources")),
+        ("Do the files alone tell?", tables(confounds, "confounds")),
+    ]
+    context = detector_context(detector)
+    title = title or f"Detector: {type(detector).__name__}"
+    return page("detector.html.j2", title=title, sections=sections, versions=_versions(), **context)
+
+
+def _versions():
+    found = []
+    for name in _LIBRARIES:
+        try:
+            found.append((name, version(name)))
+        except PackageNotFoundError:  # ours, in a source tree that was never installed
+            continue
+    return found

@@ -10,7 +10,8 @@ from sklearn_blades.app import Row
 from sklearn_blades.app.pages import scan as pages_scan
 from sklearn_blades.app.pages.audit import audit
 from sklearn_blades.app.pages.drawing import histogram, ticks
-from sklearn_blades.app.pages.scan import MEANING, by_suspicion, discoveries, promise
+from sklearn_blades.app.pages.scan import MEANING, by_suspicion
+from sklearn_blades.app.pages.sentences import discoveries, promise
 from sklearn_blades.app.pages.text import shortened, visible
 from sklearn_blades.app.report import scan_page
 from sklearn_blades.app.rows import VERDICTS
@@ -142,7 +143,7 @@ class TestWords:
 
     def test_a_detector_that_cannot_flag(self):
         (words,) = promise(facts(offset=-math.inf, n_calibration=7), self.counts)
-        assert words.startswith("Nothing can be flagged: 7 that calibrated the detector")
+        assert words.startswith("Nothing can be flagged: the detector was calibrated on 7 ")
 
     def test_the_bound_on_false_discoveries(self):
         words = discoveries({"target_fdr": 0.1, "n_fdr_flagged": 4, "fdr_warning": "Too coarse."})

@@ -16,7 +16,14 @@ BINS = 44
 _SPANS_BELOW, _SPANS_ABOVE = 2.0, 1.0  # of the calibration scores, beyond which bars are gathered
 
 
-def histogram(scores: Any, calibration: Any, offset: float | None, *, height: int = 120) -> dict:
+def histogram(
+    scores: Any,
+    calibration: Any,
+    offset: float | None,
+    *,
+    nouns: tuple[str, ...] = ("files", "calibration photographs"),
+    height: int = 120,
+) -> dict:
     """Scores above a line and calibration scores below it, as shares on one scale.
 
     Parameters
@@ -24,6 +31,8 @@ def histogram(scores: Any, calibration: Any, offset: float | None, *, height: in
     scores, calibration : array-like of float, finite; either may be empty
     offset : float or None
         The threshold; a bar ends there, so that no bar is half flagged.
+    nouns : tuple of str
+        What is counted above and, unless it is left out, below.
     height : int
         Pixels of the highest bar.
 
@@ -52,8 +61,8 @@ def histogram(scores: Any, calibration: Any, offset: float | None, *, height: in
             "up": round(scale * shares[0][i], 1),
             "down": round(scale * shares[1][i], 1),
             "flagged": offset is not None and edges[i + 1] <= offset + 1e-9 * abs(offset),
-            "words": f"{number(edges[i])} to {number(edges[i + 1])}: {counts[0][i]:,} files, "
-            f"{counts[1][i]:,} calibration photographs",
+            "words": f"{number(edges[i])} to {number(edges[i + 1])}: "
+            + ", ".join(f"{n[i]:,} {noun}" for n, noun in zip(counts, nouns, strict=False)),
         }
         for i in range(len(edges) - 1)
         if counts[0][i] or counts[1][i]

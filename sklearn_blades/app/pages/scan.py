@@ -8,7 +8,8 @@ from ..rows import Row
 from ..thumbnails import thumbnails
 from .audit import audit
 from .drawing import finite_scores, histogram
-from .text import counted, percent, shortened, significant, visible
+from .sentences import discoveries, headline, promise
+from .text import shortened, significant, visible
 
 MOST_PICTURES = 1000
 """Rows with a thumbnail, of 4 kB each: the most suspicious ones."""
@@ -79,55 +80,6 @@ def by_suspicion(rows: Sequence[Row]) -> list[Row]:
     judged = [row for row in rows if not math.isnan(row.score)]
     others = [row for row in rows if math.isnan(row.score)]
     return [*sorted(judged, key=lambda row: row.score), *others]
-
-
-def headline(counts: Mapping[str, int], n: int) -> str:
-    words = f"{counts['flagged']:,} of {counted(n, 'file')} flagged"
-    if counts["unsure"]:
-        words += f", {counts['unsure']:,} unsure"
-    lost = counts["no face"] + counts["unreadable"]
-    return f"{words}, {lost:,} not judged" if lost else words
-
-
-def promise(facts: Mapping[str, Any], counts: Mapping[str, int]) -> list[str]:
-    """What was promised and on what it rests; then what that means for so many files."""
-    rate, n_calibration = facts.get("target_fpr"), facts.get("n_calibration")
-    if rate is None:
-        return ["The detector promises no rate of false alarms."]
-    like = "those that calibrated the detector"
-    if n_calibration is not None:
-        like = f"the {n_calibration:,} that calibrated the detector"
-    if facts.get("calibrated_on"):
-        like += f" ({facts['calibrated_on']})"
-    if facts.get("offset") is not None and math.isinf(facts["offset"]):
-        return [
-            f"Nothing can be flagged: {like.removeprefix('the ')} are too few for a rate of false "
-            f"alarms of {percent(rate)}. Recalibrate on more, or raise target_fpr."
-        ]
-    confidence = facts.get("confidence")
-    sure = "on average" if confidence is None else f"in {percent(confidence)} of calibrations"
-    judged = sum(counts[verdict] for verdict in ("flagged", "unsure", "not flagged"))
-    return [
-        f"Of photographs like {like}, at most {percent(rate)} are flagged by mistake, {sure}; for "
-        "photographs of another kind nothing is promised.",
-        f"Were all {judged:,} judged files such photographs, about {rate * judged:,.3g} would be "
-        "flagged.",
-    ]
-
-
-def discoveries(facts: Mapping[str, Any]) -> str:
-    """What is left where the share of photographs among the flagged is bounded."""
-    rate, n = facts.get("target_fdr"), facts.get("n_fdr_flagged")
-    if rate is None:
-        return ""
-    warning = str(facts.get("fdr_warning") or "")
-    if n is None:
-        return warning
-    stand = "stands" if n == 1 else "stand"
-    return (
-        f"{counted(n, 'file')} {stand} out so far that at most {percent(rate)} of such files are "
-        f"photographs, on average (Benjamini and Hochberg). {warning}"
-    )
 
 
 def errors(rows: Sequence[Row]) -> list[dict[str, Any]]:
