@@ -17,6 +17,7 @@ from .sentences import promised
 from .text import counted, number, percent
 
 _MOST_WORDS = 6  # of a task's vocabulary
+_LEAST = 0.02  # weights below it are drawn there: a learned one may be 0
 
 
 def detector_context(detector: Any) -> dict[str, Any]:
@@ -108,15 +109,16 @@ def tasks(encoder: Any) -> list[dict[str, Any]]:
         return []
     names = list(history[-1]["weights"])
     every = {name: [epoch["weights"][name] for epoch in history] for name in names}
-    highest = max(max(map(max, every.values())), 1.0)
+    known = [max(weight, _LEAST) for weights in every.values() for weight in weights]
+    ends = min(*known, 0.5), max(*known, 2.0)
     rows = [
         {
             "name": name,
             "asks": _asks(encoder.tasks_[name]),
             "primary": name == encoder.primary_task,
             "weight": every[name][-1],
-            "points": _points(every[name], highest),
-            "equal": round(_down(1.0, highest), 2),
+            "points": _points(every[name], ends),
+            "equal": round(_down(1.0, ends), 2),
             "words": f"from {number(every[name][0], 3)} to {number(every[name][-1], 3)}",
             "first": history[0]["losses"][name],
             "last": history[-1]["losses"][name],
@@ -136,15 +138,17 @@ def _asks(task):
     return ", or ".join(task.prompts[:_MOST_WORDS])
 
 
-def _down(value, highest):
-    return 96 - 92 * value / highest
+def _down(weight, ends):
+    """Where a weight stands in a box of 100, on a logarithmic scale."""
+    low, high = np.log(ends)
+    return 96 - 92 * (np.log(max(weight, _LEAST)) - low) / (high - low)
 
 
-def _points(values: Sequence[float], highest: float) -> str:
+def _points(values: Sequence[float], ends: tuple[float, float]) -> str:
     """A line through a box of 100 by 100, which is drawn at any size."""
     values = [*values, values[-1]] if len(values) == 1 else values
     across = np.linspace(0, 100, len(values))
-    return " ".join(f"{x:.1f},{_down(y, highest):.1f}" for x, y in zip(across, values, strict=True))
+    return " ".join(f"{x:.1f},{_down(y, ends):.1f}" for x, y in zip(across, values, strict=True))
 
 
 def losses(encoder: Any) -> list[tuple[str, str]]:
@@ -183,9 +187,10 @@ def smallest(calibration: Mapping[str, Any]) -> str:
     p = float(p_values_of_all(np.array([-np.inf]), known, calibration["confidence"])[0])
     few = int(np.floor(0.1 / p + 1e-9))
     words = f"No p-value can be lower than {number(p, 3)}."
-    if few < 1:
-        return f"{words} At a false discovery rate of {percent(0.1)} a scan can flag nothing."
+    rate = f"At a false discovery rate of {percent(0.1)}"
+    if few < 2:
+        return f"{words} {rate} nothing can be flagged in scans unless many files share it."
     return (
-        f"{words} At a false discovery rate of {percent(0.1)}, one file of a scan can be flagged "
-        f"alone among {few:,}; in larger scans more of them have to share that p-value."
+        f"{words} {rate} a single file can be flagged among {few:,}; in larger scans more of them "
+        "have to share that p-value."
     )

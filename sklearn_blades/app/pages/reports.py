@@ -6,7 +6,13 @@ from typing import Any
 from ...evaluation.table import Table
 
 _SHORT = {"GeneratorReport": ("n_photographs", "n_generated", "auc", "tpr", "fpr")}
-"""Columns of reports that have more than a page is wide."""
+_NOTES = {
+    "GeneratorReport": "AUC: how often a photograph scores above a generated face. TPR: share of "
+    "the generated faces that are flagged; FPR: of the photographs, false alarms. In brackets: "
+    "95 % intervals. Average: the plain mean over generators."
+}
+"""Of a report with more columns than a page is wide: those shown, and what they mean."""
+_LOST = "lost_photographs", "lost_generated"  # shown where any were
 
 
 def tables(report: Any, name: str) -> list[dict[str, Any]]:
@@ -22,7 +28,7 @@ def tables(report: Any, name: str) -> list[dict[str, Any]]:
     -------
     list of dict
         ``title`` (str), ``head`` (list of str), ``rows`` (lists of str, the first of each names
-        it), ``note`` (str).
+        it), ``verdict`` and ``note`` (str, empty where there is none).
 
     Raises
     ------
@@ -42,17 +48,29 @@ def tables(report: Any, name: str) -> list[dict[str, Any]]:
 
 
 def _table(title, report):
-    columns = _SHORT.get(type(report).__name__, tuple(report._titles))
+    kind, records = type(report).__name__, report._records()
+    columns = [
+        column
+        for column in _SHORT.get(kind, report._titles)
+        if column not in _LOST or any(record[column] for record in records)
+    ]
     rows = [
         [
             " ".join(str(record[part]) for part in report._index),
             *(_cell(report, column, record[column]) for column in columns),
         ]
-        for record in report._records()
+        for record in records
     ]
-    note = getattr(report, "verdict", "") or report._note()
+    verdict = getattr(report, "verdict", "")
+    note = _NOTES.get(kind, report._note())
     head = [" ".join(report._index), *(report._titles[column] for column in columns)]
-    return {"title": str(title), "head": head, "rows": rows, "note": note}
+    return {
+        "title": str(title),
+        "head": head,
+        "rows": rows,
+        "verdict": verdict,
+        "note": "" if note == verdict else note,
+    }
 
 
 def _cell(report, column, value):
