@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from sklearn_blades.app import Row
+from sklearn_blades import BladesDetector, BladesEncoder
+from sklearn_blades.app import Row, scan_page
 from sklearn_blades.app.pages.text import MINUS, visible
-from sklearn_blades.app.report import scan_page
 
 from .scanned import HOSTILE, NASTY, facts, rows
 
@@ -188,6 +188,17 @@ class TestDrawer:
         assert image["width"] == 56
         assert box["x"] - image["x"] == pytest.approx(14, abs=0.5)
         assert box["height"] == pytest.approx(28, abs=0.5)
+
+
+def test_the_page_of_a_detector_opens(browser, folder, photos):
+    encoder = BladesEncoder(face_locator="whole", max_epochs=0, random_state=0)
+    detector = BladesDetector(encoder, target_fpr=0.2, random_state=0).fit(photos)
+    assert detector.report(folder / "detector.html") is None
+    browser.get((folder / "detector.html").as_uri())
+    assert "at most 20" in browser.find_element(By.CSS_SELECTOR, ".headline").text
+    heights = [bar.rect["height"] for bar in browser.find_elements(By.CSS_SELECTOR, "svg g rect")]
+    assert max(heights) == pytest.approx(120, abs=1)
+    assert browser.get_log("browser") == []
 
 
 def test_hostile_names_stay_text(browser, folder):

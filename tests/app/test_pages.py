@@ -6,14 +6,13 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from sklearn_blades.app import Row
+from sklearn_blades.app import Row, scan_page
 from sklearn_blades.app.pages import scan as pages_scan
 from sklearn_blades.app.pages.audit import audit
 from sklearn_blades.app.pages.drawing import histogram, ticks
 from sklearn_blades.app.pages.scan import MEANING, by_suspicion
 from sklearn_blades.app.pages.sentences import discoveries, promise
 from sklearn_blades.app.pages.text import shortened, visible
-from sklearn_blades.app.report import scan_page
 from sklearn_blades.app.rows import VERDICTS
 
 from .scanned import HOSTILE, NASTY, RTL, calibration, facts, rows
