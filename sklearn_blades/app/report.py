@@ -31,7 +31,7 @@ def scan_page(
         ``"calibration_scores"`` (sorted floats, 1,000 at most, for the drawing),
         ``"n_calibration"``, ``"calibrated_on"`` (text), ``"where"`` (list of text), ``"settings"``
         ({name: value}), ``"started"``, ``"finished"``, ``"target_fdr"``, ``"n_fdr_flagged"``,
-        ``"fdr_warning"``.
+        ``"fdr_warning"``. Or as the file of a scan has them: ``"digest"``, ``"end"`` and so on.
     rows : iterable of Row
         In any order; the page ranks them, the lowest score first.
     thumbnails : bool, default=True

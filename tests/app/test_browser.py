@@ -171,7 +171,7 @@ class TestDrawer:
             "return [0.02, 0.2, 0.8].map((p) => pInWords({ p }, data))"
         )
         assert found[0] == (
-            "1 of 50 photographs like those that calibrated look at least as unusual (p = 0.02). "
+            "1 of 50 photographs like those that calibrated looks at least as unusual (p = 0.02). "
             "1 of the 99 photographs that calibrated does."
         )
         assert found[1].startswith("1 of 5 photographs")

@@ -9,7 +9,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn_blades import BladesDetector, BladesEncoder, BladesOneClass, make_detector
 from sklearn_blades.app import detector_page
 from sklearn_blades.app.pages.detector import parts, smallest, tasks
-from sklearn_blades.evaluation import report_by_generator, robustness_curve, source_shift
+from sklearn_blades.evaluation import (
+    default_degradations,
+    report_by_generator,
+    robustness_curve,
+    source_shift,
+)
+
+FEW = {"jpeg": default_degradations()["jpeg"][-1:]}
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +68,10 @@ class TestDetectorPage:
         generator = np.repeat(["", "a <gan>"], 20)
         y = np.repeat([1, 0], 20)
         by_generator = report_by_generator(scores, scores < -1, y, generator)
-        shift = source_shift(detector, photos[:16], photos[16:])
-        y = [1, 0] * 16
-        curve = robustness_curve(detector, photos, y, degradations={"jpeg": [50]})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # 16 photographs are few
+            shift = source_shift(detector, photos[:16], photos[16:])
+            curve = robustness_curve(detector, photos, [1, 0] * 16, degradations=FEW)
         page = detector.report(evaluation=by_generator, sources={"x": shift}, robustness=curve)
         assert '<th scope="row">a &lt;gan&gt;</th>' in page
         assert shift.verdict[:20] in page

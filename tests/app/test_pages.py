@@ -159,6 +159,33 @@ class TestWords:
         assert [row.path for row in by_suspicion(found)] == ["a", "b", "x", "y"]
 
 
+class TestKnown:
+    def test_facts_as_the_file_of_a_scan_has_them(self):
+        found = [Row("a", -9.0, 0.01, "flagged"), Row("b", 0.0, 0.4, "not flagged"), Row("c")]
+        facts = {
+            "digest": "ab12",
+            "settings": {"target_fdr": 0.1, "crops": None},
+            "target_fpr": 0.05,
+            "offset": None,
+            "n_calibration": 7,
+            "head": "BladesOneClass",
+            "n_files": 3,
+            "end": {"finished": "today", "cutoff": 0.02},
+        }
+        page = scan_page(facts, found, thumbnails=False)
+        assert "<dt>Digest of the detector</dt><dd>ab12</dd>" in page
+        assert "<dt>Finished</dt><dd>today</dd>" in page
+        assert "<dt>head</dt><dd>BladesOneClass</dd>" in page
+        assert "<dt>crops</dt>" not in page
+        assert "1 file stands out" in page
+        assert "Nothing can be flagged" in page
+        assert "interrupted" not in page
+
+    def test_an_interrupted_scan_says_so(self):
+        page = scan_page({"n_files": 30, "end": None}, rows(10), thumbnails=False)
+        assert "of 10 files flagged; interrupted, 20 files left" in page
+
+
 class TestHistogram:
     def test_all_scores_are_in_it_and_no_bar_is_half_flagged(self):
         known, offset = calibration(), float(calibration()[4])
@@ -193,6 +220,17 @@ class TestAudit:
         assert size["words"] == "flagged: larger files"
         assert size["pairs"].startswith("100 ")
         assert "file size" in result["verdict"]
+
+    def test_finds_that_format_and_exif_were_flagged(self):
+        found = rows(400)
+        for row in found:
+            if row.verdict == "flagged":
+                row.facts.update(format="PNG", exif={})
+        words = {cue["name"]: cue["words"] for cue in audit(found)["cues"] if cue["telling"]}
+        assert words == {
+            "File format": "flagged: more often PNG",
+            "EXIF": "flagged: less often with EXIF",
+        }
 
     def test_finds_nothing_where_nothing_is(self):
         result = audit(rows(400))

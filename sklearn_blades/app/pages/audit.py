@@ -21,6 +21,7 @@ _NUMBERS = {
     "bytes_per_pixel": ("Bytes per pixel", "milder compression", "stronger compression"),
     "aspect": ("Width over height", "wider pictures", "taller pictures"),
 }
+_CHANCE = "no more different than chance may make it"
 _WORDS = {"format": "File format", "exif": "EXIF"}
 
 
@@ -93,7 +94,7 @@ def _cue(name, column, flagged, p):
     telling = p <= LEVEL
     if name in _WORDS:
         sides = [_commonest(column[rows]) for rows in (flagged, ~flagged)]
-        words = "differs" if telling else "no more different than chance may make it"
+        words = _in_words(name, column, flagged) if telling else _CHANCE
         return _row(_WORDS[name], *sides, "", p, words)
     known = ~np.isnan(column)
     area = auc_estimate(column[known], flagged[known])
@@ -101,7 +102,7 @@ def _cue(name, column, flagged, p):
     sides = [_typical(name, column[rows & known]) for rows in (flagged, ~flagged)]
     pairs = "{:.0f} ({:.0f} to {:.0f})".format(*(100 * end for end in area))
     if not telling:
-        words = "no more different than chance may make it"
+        words = _CHANCE
     elif area.low <= 0.5 <= area.high:
         words = "flagged files lie further out, on both sides"
     else:
@@ -121,6 +122,15 @@ def _row(title, flagged, others, pairs, p, words):
     }
 
 
+def _in_words(name, column, flagged):
+    """Which word is the most commoner, or rarer, among the flagged."""
+    words = np.unique(column)
+    gaps = [np.mean(column[flagged] == word) - np.mean(column[~flagged] == word) for word in words]
+    if name == "exif":
+        return f"flagged: {'more' if gaps[-1] > 0 else 'less'} often with EXIF"
+    return f"flagged: more often {words[np.argmax(gaps)]}"
+
+
 def _commonest(words):
     found = Counter(words.tolist()).most_common(3)
     return ", ".join(f"{word} {100 * n / len(words):.0f} %" for word, n in found)
@@ -131,7 +141,7 @@ def _typical(name, values):
         return number(None)
     middle = float(np.median(values))
     if name == "pixels":
-        return f"{middle / 1e6:.2g} million"
+        return f"{middle / 1e6:.3g} million" if middle >= 1e6 else f"{middle:,.0f}"
     return f"{middle / 1000:,.3g} kB" if name == "bytes" else number(middle, 3)
 
 

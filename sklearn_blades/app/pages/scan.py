@@ -47,7 +47,7 @@ def scan_context(
     facts: Mapping[str, Any], rows: Sequence[Row], pictures: bool, n_jobs: int | None
 ) -> dict[str, Any]:
     """All that the template of a scan shows."""
-    facts = {**dict.fromkeys(FACTS), **facts}
+    facts = known(facts, rows)
     rows = by_suspicion(rows)
     counts = {verdict: sum(row.verdict == verdict for row in rows) for verdict in MEANING}
     offset = facts.get("offset")
@@ -57,7 +57,7 @@ def scan_context(
         "n": len(rows),
         "counts": counts,
         "meaning": MEANING,
-        "headline": headline(counts, len(rows)),
+        "headline": headline(counts, len(rows), facts["n_left"]),
         "promise": promise(facts, counts),
         "discoveries": discoveries(facts),
         "histogram": drawing,
@@ -73,6 +73,32 @@ def scan_context(
             "rows": records(rows, pictures, n_jobs),
         },
     }
+
+
+def known(facts: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, Any]:
+    """Facts by the names of `FACTS`, also those that a scan's own file keeps elsewhere.
+
+    Such a file says ``"digest"`` for ``"detector"``, has ``"target_fdr"`` among the settings and,
+    in ``"end"``, when the scan finished and the largest p-value of a discovery. Its ``"offset"``
+    is null where nothing can be flagged, since JSON knows no infinity.
+    """
+    full = {**dict.fromkeys(FACTS), **facts}
+    settings, end = dict(full["settings"] or {}), facts.get("end") or {}
+    full["detector"] = full["detector"] or facts.get("digest")
+    full["finished"] = full["finished"] or end.get("finished")
+    in_settings = settings.pop("target_fdr", None)
+    full["target_fdr"] = full["target_fdr"] or in_settings
+    if full["n_fdr_flagged"] is None and full["target_fdr"] is not None and end:
+        cutoff = -math.inf if end.get("cutoff") is None else end["cutoff"]
+        full["n_fdr_flagged"] = sum(row.p_value <= cutoff for row in rows)
+    if full["target_fpr"] is not None and "offset" in facts and facts["offset"] is None:
+        full["offset"] = -math.inf
+    interrupted = "end" in facts and not end and "n_files" in facts
+    full["n_left"] = facts["n_files"] - len(rows) if interrupted else 0
+    parts = {name: facts.get(name) for name in ("encoder", "architecture", "head")}
+    every = {**parts, **settings}.items()
+    full["settings"] = {name: value for name, value in every if value is not None}
+    return full
 
 
 def by_suspicion(rows: Sequence[Row]) -> list[Row]:

@@ -7,13 +7,14 @@ from typing import Any
 from .text import counted, percent
 
 
-def headline(counts: Mapping[str, int], n: int) -> str:
-    """How many of the files have which verdict."""
+def headline(counts: Mapping[str, int], n: int, n_left: int = 0) -> str:
+    """How many of the files have which verdict, and how many an interrupted scan has left."""
     words = f"{counts['flagged']:,} of {counted(n, 'file')} flagged"
     if counts["unsure"]:
         words += f", {counts['unsure']:,} unsure"
     lost = counts["no face"] + counts["unreadable"]
-    return f"{words}, {lost:,} not judged" if lost else words
+    words += f", {lost:,} not judged" if lost else ""
+    return f"{words}; interrupted, {counted(n_left, 'file')} left" if n_left else words
 
 
 def promised(facts: Mapping[str, Any]) -> str:

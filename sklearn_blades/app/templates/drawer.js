@@ -11,7 +11,8 @@ function pInWords(row, data) {
   const share = row.p > 0.4
     ? `${number(100 * row.p, 2)} of 100 photographs`
     : `1 of ${number(Math.floor(1 / row.p), 3)} photographs`;
-  return `${share} like those that calibrated look at least as unusual (p = ${number(row.p, 2)}).${of}`;
+  const look = row.p > 0.4 ? "look" : "looks";
+  return `${share} like those that calibrated ${look} at least as unusual (p = ${number(row.p, 2)}).${of}`;
 }
 
 function scoreInWords(row, data) {
