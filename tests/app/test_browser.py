@@ -20,7 +20,7 @@ REASONS = {
     "nearest": [{"path": "calibration/7.jpg", "distance": 0.5}],
     "usual_distance": 0.25,
     "parts": {"photographic": -3.5, "contrast": 1.25},
-    "map": {"nats": [[-2.0, 0.0], [1.0, 4.0]], "limit": 4.0},
+    "map": {"nats": [[-4.0, -2.5, -1.5], [0.0, 1.5, 2.5], [3.0, 4.0, 5.0]], "limit": 4.0},
 }
 
 
@@ -161,9 +161,14 @@ class TestDrawer:
         ):
             assert known in words
         cells = scan.find_elements(By.CSS_SELECTOR, ".map td")
-        assert [cell.text for cell in cells] == [f"{MINUS}2.0", "0.0", "1.0", "4.0"]
+        assert [cell.text for cell in cells][:4] == [
+            f"{MINUS}4.0",
+            f"{MINUS}2.5",
+            f"{MINUS}1.5",
+            "0.0",
+        ]
         colours = [cell.value_of_css_property("background-color") for cell in cells]
-        assert len(set(colours)) == 4
+        assert len(set(colours)) == 8  # beyond the limit there is no other colour
 
     def test_p_values_in_words(self, scan):
         found = scan.execute_script(
@@ -244,6 +249,8 @@ def test_fits_the_screen_and_can_be_read(scan, scheme, width):
     scan.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     wide = scan.execute_script("return document.documentElement.scrollWidth")
     contrasts = scan.execute_script(CONTRASTS)
+    scan.execute_script("document.querySelectorAll('#table .open')[3].click()")
+    contrasts += scan.execute_script(CONTRASTS)
     scan.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert wide <= width
     assert len(contrasts) > 100

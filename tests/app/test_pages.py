@@ -148,6 +148,7 @@ class TestWords:
         words = discoveries({"target_fdr": 0.1, "n_fdr_flagged": 4, "fdr_warning": "Too coarse."})
         assert words.startswith("4 files stand out so far that at most 10\xa0%")
         assert words.endswith("Too coarse.")
+        assert discoveries({"target_fdr": 0.1, "n_fdr_flagged": 0}).startswith("No file stands")
         assert discoveries({}) == ""
 
     def test_shortened_text_says_how_long_it_was(self):

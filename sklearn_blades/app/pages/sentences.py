@@ -63,6 +63,11 @@ def discoveries(facts: Mapping[str, Any]) -> str:
     warning = str(facts.get("fdr_warning") or "")
     if n is None:
         return warning
+    if not n:
+        return (
+            f"No file stands out so far that at most {percent(rate)} of such files would be "
+            f"photographs, on average (Benjamini and Hochberg). {warning}"
+        ).strip()
     stand = "stands" if n == 1 else "stand"
     return (
         f"{counted(n, 'file')} {stand} out so far that at most {percent(rate)} of such files are "

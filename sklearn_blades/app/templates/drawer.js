@@ -81,11 +81,10 @@ function heatMap(map) {
   for (const line of map.nats) {
     const row = element("tr");
     for (const nats of line) {
-      const share = nats === null ? 0 : Math.min(1, Math.abs(nats) / map.limit);
+      const share = nats === null || !map.limit ? 0 : Math.min(1, Math.abs(nats) / map.limit);
       const cell = element("td", { title: `${number(nats, 3)} nats` }, line.length > 8 ? "" : tenths(nats));
-      const tone = nats < 0 ? "var(--warm)" : "var(--cool)";
+      const tone = nats < 0 ? "var(--map-warm)" : "var(--map-cool)";
       cell.style.background = `color-mix(in oklab, ${tone} ${Math.round(100 * share)}%, var(--middle))`;
-      cell.className = share > 0.6 ? "strong" : "";
       row.append(cell);
     }
     body.append(row);

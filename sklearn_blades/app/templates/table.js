@@ -31,6 +31,7 @@ function picture(row, side) {
   if (!row.image) return element("div", { class: "no-picture" });
   const frame = element("div", { class: "framed" });
   const image = element("img", { src: row.image, alt: "" });
+  image.style.maxWidth = image.style.maxHeight = `${side}px`;
   frame.append(image);
   const scale = side / Math.max(row.width || 1, row.height || 1);
   if (row.width && row.height) {
