@@ -50,6 +50,13 @@ def scan_page(
     See Also
     --------
     detector_page : The page of a detector.
+
+    Examples
+    --------
+    >>> from sklearn_blades.app import Row, scan_page
+    >>> page = scan_page({"offset": 0.0}, [Row("a.jpg", -1.5, 0.01, "flagged")], thumbnails=False)
+    >>> "1 of 1 file flagged" in page
+    True
     """
     context = scan_context(facts, list(rows), thumbnails, n_jobs)
     context["data"] = embedded(context["data"])

@@ -2,3 +2,9 @@
 
 The templates draw and escape; nothing here writes markup but `environment.py`, which fills them.
 """
+
+__all__: list[str] = []  # its modules are for the two functions of report.py
+
+
+def __dir__():
+    return __all__
