@@ -45,8 +45,8 @@ def scan_page(
     -------
     str
         HTML without any reference to a network or another file. Reasons and EXIF are there for
-        the 5,000 lowest scores, so that a page of 20,000 rows with ordinary names and tags stays below 20 MB (8 MB
-        and the pictures in a trial).
+        the 5,000 lowest scores, so that a page of 20,000 rows with ordinary names and tags stays
+        below 20 MB (8 MB beside the pictures in a trial).
 
     See Also
     --------
