@@ -22,6 +22,7 @@ from ..ground.sklearn_private import (
 )
 from ..ground.types import Column, IntArray, Photographs, RandomState, StrPath
 from ..heads.conformal import fewest_calibration_scores
+from ..storage.whole_files import whole_file
 from .answers import AnswersMixin, features_of, rows_of
 from .dealing import MOST_TO_CALIBRATE, deal, learns, wanted_by
 from .encoder import BladesEncoder
@@ -266,6 +267,41 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
         if "target_fpr" in params and self.head is None and hasattr(self, "head_"):
             self.head_ = copy(self.head_).set_params(target_fpr=self.target_fpr)
         return self
+
+    def report(
+        self,
+        path: StrPath | None = None,
+        *,
+        title: str | None = None,
+        evaluation: Any = None,
+        robustness: Any = None,
+        sources: Any = None,
+        confounds: Any = None,
+    ) -> str | None:
+        """A page of this detector: what taught it, what it promises, and how it was judged.
+
+        Parameters
+        ----------
+        path : str or Path, default=None
+            Where to write it, whole or not at all.
+        title, evaluation, robustness, sources, confounds
+            As in `sklearn_blades.app.report.detector_page`.
+
+        Returns
+        -------
+        str or None
+            HTML that opens from a disk; None where it was written.
+        """
+        from ..app.report import detector_page
+
+        reports = {"evaluation": evaluation, "robustness": robustness}
+        reports |= {"sources": sources, "confounds": confounds}
+        page = detector_page(self, title=title, **reports)
+        if path is None:
+            return page
+        with whole_file(path) as file:
+            file.write(page.encode())
+        return None
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "head_")
