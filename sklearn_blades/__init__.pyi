@@ -5,6 +5,7 @@ from . import evaluation as evaluation
 from . import persistence as persistence
 from . import photos as photos
 from . import pretext as pretext
+from .app import scan as scan
 from .estimators import BladesBinary as BladesBinary
 from .estimators import BladesDetector as BladesDetector
 from .estimators import BladesEncoder as BladesEncoder
@@ -27,4 +28,5 @@ __all__ = [
     "persistence",
     "photos",
     "pretext",
+    "scan",
 ]
