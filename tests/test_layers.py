@@ -137,7 +137,7 @@ def test_folders_of_many_files_say_what_they_own():
 
 def test_the_root_holds_folders_and_three_files():
     there = {path.name for path in PACKAGE.iterdir() if path.is_file()}
-    assert there == {"__init__.py", "__init__.pyi", "py.typed", "errors.py"}
+    assert there == {"__main__.py", "__init__.py", "__init__.pyi", "py.typed", "errors.py"}
     assert {path.name for path in PACKAGE.iterdir() if path.is_dir()} - {"__pycache__"} == {
         *ROOMS
     } - {"errors"}

@@ -138,9 +138,11 @@ def _through(ask, paths, journal, facts, chunk_size, progress):
     """Judge what the journal lacks, and close it."""
     target_fdr = facts["settings"]["target_fdr"]
     try:
-        todo = _still_to_do(journal, paths)
-        if not todo and journal.end() is not None:
+        known = journal.offsets()
+        todo = _still_to_do(known, paths)
+        if list(known) == paths and not todo and journal.end() is not None:
             return Scan(journal.path)
+        del known
         with progress_bar(len(paths), len(paths) - len(todo), shown=progress) as advance:
             _judge(ask, todo, journal, chunk_size, advance)
     finally:
@@ -160,9 +162,8 @@ def _opened(out, facts, resume):
     return journal
 
 
-def _still_to_do(journal, paths):
+def _still_to_do(known, paths):
     """Files without a row, and those that are not what they were."""
-    known = journal.offsets()
     if not known:
         return paths
     todo = []

@@ -7,6 +7,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from sklearn_blades import BladesDetector, BladesEncoder
+from sklearn_blades.datasets import make_photos
 from sklearn_blades.errors import SmallSampleWarning
 from sklearn_blades.persistence import save
 
@@ -36,11 +37,17 @@ def blades_file(detector, tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def uploads(tmp_path_factory):
+    """Twelve photographs that neither taught nor calibrated: no score ties with the threshold."""
+    return make_photos(12, tmp_path_factory.mktemp("fresh"), random_state=7)
+
+
 @pytest.fixture
-def folder(photos, tmp_path):
+def folder(uploads, tmp_path):
     """Twelve photographs in two folders, and one that is none."""
     root = tmp_path / "uploads"
-    for number, path in enumerate(photos[:12]):
+    for number, path in enumerate(uploads):
         place = root / ("b" if number % 2 else "a") / f"{number:02d}.jpg"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(Path(path).read_bytes())
