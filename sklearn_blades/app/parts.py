@@ -60,6 +60,24 @@ class Asked(AnswersMixin):
             offset = getattr(head_of(self), "offset_", None)
         return None if offset is None else float(np.ravel(offset)[0])
 
+    @property
+    def harmonise(self) -> int | None:
+        """The quality at which the encoder compresses every face once more."""
+        inherited = getattr(self.encoder_, "crop_defaults_", {})
+        own = getattr(self.encoder_, "harmonise", None)
+        return inherited.get("harmonise") if own is None else own
+
+    @property
+    def map_limit(self) -> float | None:
+        """The end of the one scale of a detector's maps: how far photographs usually pass.
+
+        Median calibration score less the threshold; None where there is none, or no distance.
+        """
+        known, offset = self.calibration_scores, self.offset
+        if known is None or offset is None or not math.isfinite(offset):
+            return None
+        return float(np.median(known) - offset) or None
+
 
 class _Behind:
     """A head behind further transformers, with all its methods."""

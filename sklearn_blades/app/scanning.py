@@ -5,7 +5,8 @@ import platform
 import tempfile
 import warnings
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,11 +20,14 @@ from ..evaluation import benjamini_hochberg
 from ..ground.types import StrPath
 from ..photos.faces import Face
 from ..photos.folders import files_at
+from .crops import check_encoder
+from .doubts import doubted
 from .found import Scan
 from .journal import Journal
 from .looking import Look, identity, looks
 from .parts import Asked, asked, facts_of
 from .progress import progress_bar
+from .reasons import REASONS, Known, check_reasons, known_photographs, reasoned
 from .rows import Row
 
 PIECE = 100
@@ -40,6 +44,9 @@ def scan(
     n_jobs: int | None = None,
     chunk_size: int = 1000,
     progress: bool = True,
+    unsure: bool = False,
+    reasons: Sequence[str] = (),
+    reference: StrPath | Iterable[StrPath] | None = None,
 ) -> Scan:
     """Ask a detector about every file in folders, however many there are.
 
@@ -66,6 +73,20 @@ def scan(
         process costs 100 files at most.
     progress : bool, default=True
         Show a bar with rate and remaining time, where stderr is a terminal.
+    unsure : bool, default=False
+        Say "unsure" where a verdict would turn if the face were compressed once more, scaled by
+        10 % or cropped by 5 %, or where its p-value lies within the calibration's own
+        uncertainty (`sklearn_blades.app.doubts`). Without it all verdicts are the detector's own.
+        **It costs three embeddings more for every face**, though no second decoding.
+    reasons : sequence of {"nearest", "parts", "map"}, default=()
+        What to find out about faces that are flagged or unsure, in ``row.reasons``: the nearest
+        photographs of ``reference``; how far each part of the head puts the score above the
+        threshold (of a hybrid: its share of the score); a map of what each part of the face adds
+        to the score, on one scale for all faces of a detector. **A map costs 50 embeddings a
+        face**, the others one.
+    reference : str, Path or an iterable of them, default=None
+        As ``where``: known photographs, those that calibrated say; ``"nearest"`` needs them. They
+        are embedded before the scan begins, and kept in memory.
 
     Returns
     -------
@@ -106,15 +127,23 @@ def scan(
     """
     if chunk_size < 1:
         raise ValueError(f"chunk_size={chunk_size!r} must be 1 or more.")
-    names = [where] if isinstance(where, str | os.PathLike) else list(where)
+    where = [where] if isinstance(where, str | os.PathLike) else list(where)
     ask = asked(detector, n_jobs)
     if target_fdr is not None:
         _check_fdr(target_fdr, ask)
-    paths = files_at(names)
+    if unsure:
+        check_encoder(ask, "unsure")
+    check_reasons(ask, reasons, reference)
+    paths = files_at(where)
     facts = {
         **facts_of(ask),
-        "where": [os.fspath(name) for name in names],
-        "settings": {"target_fdr": target_fdr},
+        "where": _named(where),
+        "settings": {
+            "target_fdr": target_fdr,
+            "unsure": bool(unsure),
+            "reasons": [name for name in REASONS if name in reasons],
+            "reference": None if reference is None else _named(reference),
+        },
         "versions": _versions(),
         "started": _now(),
         "n_files": len(paths),
@@ -144,12 +173,17 @@ def _through(ask, paths, journal, facts, chunk_size, progress):
             return Scan(journal.path)
         del known
         with progress_bar(len(paths), len(paths) - len(todo), shown=progress) as advance:
-            _judge(ask, todo, journal, chunk_size, advance)
+            _judge(_Questions.of(ask, facts["settings"]), todo, journal, chunk_size, advance)
     finally:
         journal.close()
     cutoff = None if target_fdr is None else _cutoff(journal, paths, target_fdr, facts)
     journal.finish(paths, {"finished": _now(), "cutoff": cutoff, "n_files": len(paths)})
     return Scan(journal.path)
+
+
+def _named(where):
+    names = [where] if isinstance(where, str | os.PathLike) else where
+    return [os.fspath(name) for name in names]
 
 
 def _opened(out, facts, resume):
@@ -175,13 +209,29 @@ def _still_to_do(known, paths):
     return todo
 
 
-def _judge(ask, paths, journal, chunk_size, advance):
+@dataclass(frozen=True)
+class _Questions:
+    """Who is asked, and what beside the verdicts."""
+
+    ask: Asked
+    unsure: bool
+    reasons: list[str]
+    known: Known | None
+
+    @classmethod
+    def of(cls, ask, settings):
+        reference = settings["reference"] if "nearest" in settings["reasons"] else None
+        known = None if reference is None else known_photographs(ask, reference)
+        return cls(ask, settings["unsure"], settings["reasons"], known)
+
+
+def _judge(questions, paths, journal, chunk_size, advance):
     """Rows of all files into the journal, piece by piece."""
+    ask, unsynced = questions.ask, 0
     n_jobs = getattr(ask.encoder_, "n_jobs", None)
-    unsynced = 0
     piece = min(PIECE, chunk_size)
     for seen in looks(paths, ask.face_locator, n_jobs=n_jobs, piece=piece):
-        rows = rows_of(ask, seen)
+        rows = _rows(questions, seen)
         unsynced += len(rows)
         sync = unsynced >= chunk_size
         journal.append(rows, sync=sync)
@@ -189,29 +239,35 @@ def _judge(ask, paths, journal, chunk_size, advance):
         advance(len(rows))
 
 
-def rows_of(ask: Asked, seen: list[Look]) -> list[Row]:
-    """Judge files that were looked at; those with an error get their row without being opened."""
+def _rows(questions, seen):
+    """A row for each file that was looked at; those with an error are not opened again."""
+    ask = questions.ask
+    rows = {one.path: _lost(one) for one in seen if one.record is None}
     records = [one.record for one in seen if one.record is not None]
-    answers = iter(_verdicts(ask, records))
-    rows = []
-    for one in seen:
-        if one.record is None:
-            verdict = "no face" if isinstance(one.error, NoFaceError) else "unreadable"
-            rows.append(Row(one.path, verdict=verdict, error=one.error.problem, facts=one.facts))
-        else:
-            said = next(answers)
-            rows.append(
-                Row(
-                    one.path,
-                    said.score,
-                    said.p_value,
-                    said.verdict,
-                    said.error,
-                    face=_box(one.record.face),
-                    facts=one.facts,
-                )
-            )
-    return rows
+    facts = {one.path: one.facts for one in seen}
+    rows |= {
+        said.path: Row(**asdict(said), face=_box(record.face), facts=facts[said.path])
+        for said, record in zip(_verdicts(ask, records), records, strict=True)
+    }
+    judged = {record.path: record for record in records if not rows[record.path].error}
+    if questions.unsure and judged:
+        doubts = doubted(ask, [rows[path] for path in judged], list(judged.values()))
+        rows |= {row.path: row for row in doubts}
+    striking = {
+        path: record
+        for path, record in judged.items()
+        if questions.reasons and rows[path].verdict in ("flagged", "unsure")
+    }
+    if striking:
+        chosen = [rows[path] for path in striking], list(striking.values())
+        told = reasoned(ask, *chosen, questions.reasons, questions.known)
+        rows |= {row.path: row for row in told}
+    return [rows[one.path] for one in seen]
+
+
+def _lost(one: Look) -> Row:
+    verdict = "no face" if isinstance(one.error, NoFaceError) else "unreadable"
+    return Row(one.path, verdict=verdict, error=one.error.problem, facts=one.facts)
 
 
 def _verdicts(ask, records):

@@ -29,6 +29,15 @@ def scan(
     target_fdr: Annotated[
         float | None, typer.Option(help="Bound on the photographs among finds.", metavar="RATE")
     ] = None,
+    unsure: Annotated[
+        bool, typer.Option("--unsure", help="Say where verdicts may turn (4 times the work).")
+    ] = False,
+    reasons: Annotated[
+        str, typer.Option(help="Of flagged: nearest,parts,map.", metavar="NAMES")
+    ] = "",
+    reference: Annotated[
+        str | None, typer.Option(help="Photographs for nearest.", metavar="FOLDER")
+    ] = None,
     no_resume: Annotated[
         bool, typer.Option("--no-resume", help="Replace --out; do not go on from it.")
     ] = False,
@@ -44,7 +53,17 @@ def scan(
     for path in (csv, html):
         if path is not None and not path.absolute().parent.is_dir():
             raise FileNotFoundError(f"{path.parent}: there is no such folder.")
-    found = scanned(model, where, out=out, target_fdr=target_fdr, resume=not no_resume, n_jobs=jobs)
+    found = scanned(
+        model,
+        where,
+        out=out,
+        target_fdr=target_fdr,
+        resume=not no_resume,
+        n_jobs=jobs,
+        unsure=unsure,
+        reasons=[name.strip() for name in reasons.split(",") if name.strip()],
+        reference=reference,
+    )
     if csv is not None:
         found.to_csv(csv)
     if html is not None:
