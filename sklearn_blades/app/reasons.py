@@ -107,7 +107,7 @@ def reasoned(
         if face is None:
             told.append(row)
             continue
-        features = embed_crops(ask.encoder_, face[None])
+        features = embed_crops(ask.encoder_, np.array(face[None]))  # cached: not writable
         found = dict(row.reasons)
         if known is not None and "nearest" in reasons:
             found |= _nearest(features, known)

@@ -3,10 +3,8 @@
 import os
 import platform
 import tempfile
-import warnings
 import weakref
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,23 +13,17 @@ import PIL
 import sklearn
 
 from .. import __version__
-from ..errors import NoFaceError
 from ..evaluation import benjamini_hochberg
 from ..ground.types import StrPath
-from ..photos.faces import Face
 from ..photos.folders import files_at
 from .crops import check_encoder
-from .doubts import doubted
+from .finding import Questions, judge
 from .found import Scan
 from .journal import Journal
-from .looking import Look, identity, looks
-from .parts import Asked, asked, facts_of
+from .looking import identity
+from .parts import asked, facts_of
 from .progress import progress_bar
-from .reasons import REASONS, Known, check_reasons, known_photographs, reasoned
-from .rows import Row
-
-PIECE = 100
-"""Files between two steps of the bar, and rows that a kill may cost."""
+from .reasons import REASONS, check_reasons
 
 
 def scan(
@@ -173,7 +165,7 @@ def _through(ask, paths, journal, facts, chunk_size, progress):
             return Scan(journal.path)
         del known
         with progress_bar(len(paths), len(paths) - len(todo), shown=progress) as advance:
-            _judge(_Questions.of(ask, facts["settings"]), todo, journal, chunk_size, advance)
+            judge(Questions.of(ask, facts["settings"]), todo, journal, chunk_size, advance)
     finally:
         journal.close()
     cutoff = None if target_fdr is None else _cutoff(journal, paths, target_fdr, facts)
@@ -207,79 +199,6 @@ def _still_to_do(known, paths):
         if path not in known or (now.get("bytes"), now.get("mtime_ns")) != (size, mtime):
             todo.append(path)
     return todo
-
-
-@dataclass(frozen=True)
-class _Questions:
-    """Who is asked, and what beside the verdicts."""
-
-    ask: Asked
-    unsure: bool
-    reasons: list[str]
-    known: Known | None
-
-    @classmethod
-    def of(cls, ask, settings):
-        reference = settings["reference"] if "nearest" in settings["reasons"] else None
-        known = None if reference is None else known_photographs(ask, reference)
-        return cls(ask, settings["unsure"], settings["reasons"], known)
-
-
-def _judge(questions, paths, journal, chunk_size, advance):
-    """Rows of all files into the journal, piece by piece."""
-    ask, unsynced = questions.ask, 0
-    n_jobs = getattr(ask.encoder_, "n_jobs", None)
-    piece = min(PIECE, chunk_size)
-    for seen in looks(paths, ask.face_locator, n_jobs=n_jobs, piece=piece):
-        rows = _rows(questions, seen)
-        unsynced += len(rows)
-        sync = unsynced >= chunk_size
-        journal.append(rows, sync=sync)
-        unsynced = 0 if sync else unsynced
-        advance(len(rows))
-
-
-def _rows(questions, seen):
-    """A row for each file that was looked at; those with an error are not opened again."""
-    ask = questions.ask
-    rows = {one.path: _lost(one) for one in seen if one.record is None}
-    records = [one.record for one in seen if one.record is not None]
-    facts = {one.path: one.facts for one in seen}
-    rows |= {
-        said.path: Row(**asdict(said), face=_box(record.face), facts=facts[said.path])
-        for said, record in zip(_verdicts(ask, records), records, strict=True)
-    }
-    judged = {record.path: record for record in records if not rows[record.path].error}
-    if questions.unsure and judged:
-        doubts = doubted(ask, [rows[path] for path in judged], list(judged.values()))
-        rows |= {row.path: row for row in doubts}
-    striking = {
-        path: record
-        for path, record in judged.items()
-        if questions.reasons and rows[path].verdict in ("flagged", "unsure")
-    }
-    if striking:
-        chosen = [rows[path] for path in striking], list(striking.values())
-        told = reasoned(ask, *chosen, questions.reasons, questions.known)
-        rows |= {row.path: row for row in told}
-    return [rows[one.path] for one in seen]
-
-
-def _lost(one: Look) -> Row:
-    verdict = "no face" if isinstance(one.error, NoFaceError) else "unreadable"
-    return Row(one.path, verdict=verdict, error=one.error.problem, facts=one.facts)
-
-
-def _verdicts(ask, records):
-    if not records:
-        return []
-    with warnings.catch_warnings():  # every such file has a row that says it
-        warnings.filterwarnings("ignore", ".* photographs cannot be used; their rows are NaN")
-        return ask.verdicts(records).rows
-
-
-def _box(face: Face | None):
-    return None if face is None else tuple(float(edge) for edge in face.box)
 
 
 def _check_fdr(target_fdr, ask):

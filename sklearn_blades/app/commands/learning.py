@@ -40,18 +40,20 @@ def fit(
     """
     from .work import detector_of, read_folders
 
-    X, y, generator = read_folders(folder, fakes)
+    X, y, generator, lost = read_folders(folder, fakes, jobs)
     detector = detector_of(
         encoder, faces, epochs, pretrained=pretrained, target_fpr=target_fpr, seed=seed, jobs=jobs
     )
     detector.fit(X, y, generator=generator)
     _saved(detector, output, as_json, f"{len(X):,} files")
+    raise typer.Exit(int(lost > 0))
 
 
 def calibrate(
     folder: Annotated[Path, typer.Argument(help="Photographs that taught nothing so far.")],
     model: Model,
     output: Output,
+    jobs: Threads = None,
     as_json: Json = False,
 ) -> None:
     """Set a detector's threshold anew.
@@ -59,14 +61,16 @@ def calibrate(
     Example: blades calibrate phones/ -m my.blades -o phones.blades
     """
     from ...persistence import load
-    from .work import lenient
+    from .work import lenient, readable
 
     detector = load(model)
     if not hasattr(detector, "recalibrate"):
         raise ValueError(f"{model}: not a detector that can be calibrated; blades fit makes one.")
+    photographs, lost = readable(folder, jobs)
     with lenient(detector):
-        detector.recalibrate(folder)
+        detector.recalibrate(photographs)
     _saved(detector, output, as_json, f"threshold from {folder}")
+    raise typer.Exit(int(lost > 0))
 
 
 def _saved(detector, output, as_json, what):

@@ -63,7 +63,7 @@ def _of_a_detector(file):
 
 def _of_a_picture(file, faces):
     from ..looking import look
-    from .finding import locator_here
+    from .locating import locator_here
 
     where = locator_here(faces)
     seen = look(str(file), where)

@@ -9,29 +9,45 @@ import numpy as np
 
 from ...estimators import BladesDetector, BladesEncoder
 from ...photos.folders import directory, images_below
+from ..finding import PIECE
+from ..looking import looks
 from ..progress import on_a_terminal
-from .finding import locator_here
 from .learning import ENCODERS
-from .saying import said
+from .locating import locator_here
+from .saying import one_line, said
+from .scanning import SHOWN
 
 
-def read_folders(folder: Path, fakes: Path | None) -> tuple[list[str], Any, Any]:
-    """Paths, labels and generators; the last two None without generated faces."""
-    photographs = _images(folder)
+def read_folders(
+    folder: Path, fakes: Path | None, jobs: int | None
+) -> tuple[list[str], Any, Any, int]:
+    """Paths, labels and generators, and how many files are unreadable and were left out.
+
+    Labels and generators are None without generated faces.
+    """
+    photographs, lost = readable(folder, jobs)
     if fakes is None:
-        return photographs, None, None
-    generated = _images(fakes)
+        return photographs, None, None, lost
+    generated, lost_too = readable(fakes, jobs)
     kinds = [Path(path).relative_to(fakes).parts for path in generated]
     names = [parts[0] if len(parts) > 1 else Path(fakes).name for parts in kinds]
     y = np.repeat([1, -1], [len(photographs), len(generated)])
-    return photographs + generated, y, np.array([None] * len(photographs) + names, dtype=object)
+    generator = np.array([None] * len(photographs) + names, dtype=object)
+    return photographs + generated, y, generator, lost + lost_too
 
 
-def _images(folder):
+def readable(folder: Path, jobs: int | None) -> tuple[list[str], int]:
+    """The images below a folder whose headers can be read; how many cannot is said and returned."""
     found = [str(path) for path in images_below(directory(folder))]
-    if not found:
+    seen = [one for piece in looks(found, None, n_jobs=jobs, piece=PIECE) for one in piece]
+    lost = [one for one in seen if one.error is not None]
+    for one in lost[:SHOWN]:
+        said(f"left out: {one_line(one.error)}")
+    if len(lost) > SHOWN:
+        said(f"left out: {len(lost) - SHOWN:,} more unreadable files.")
+    if len(lost) == len(found):
         raise ValueError(f"{folder}: no images in this folder or below it.")
-    return found
+    return [one.path for one in seen if one.error is None], len(lost)
 
 
 def detector_of(
