@@ -127,19 +127,13 @@ def scan(
         check_encoder(ask, "unsure")
     check_reasons(ask, reasons, reference)
     paths = files_at(where)
-    facts = {
-        **facts_of(ask),
-        "where": _named(where),
-        "settings": {
-            "target_fdr": target_fdr,
-            "unsure": bool(unsure),
-            "reasons": [name for name in REASONS if name in reasons],
-            "reference": None if reference is None else _named(reference),
-        },
-        "versions": _versions(),
-        "started": _now(),
-        "n_files": len(paths),
+    settings = {
+        "target_fdr": target_fdr,
+        "unsure": bool(unsure),
+        "reasons": [name for name in REASONS if name in reasons],
+        "reference": None if reference is None else _named(reference),
     }
+    facts = {**facts_of(ask), **_facts(where, settings, len(paths))}
     if out is not None:
         return _through(ask, paths, _opened(out, facts, resume), facts, chunk_size, progress)
     handle, name = tempfile.mkstemp(prefix="blades-scan-", suffix=".jsonl")
@@ -171,6 +165,17 @@ def _through(ask, paths, journal, facts, chunk_size, progress):
     cutoff = None if target_fdr is None else _cutoff(journal, paths, target_fdr, facts)
     journal.finish(paths, {"finished": _now(), "cutoff": cutoff, "n_files": len(paths)})
     return Scan(journal.path)
+
+
+def _facts(where, settings, n_files):
+    """Of the header, what the detector does not know."""
+    return {
+        "where": _named(where),
+        "settings": settings,
+        "versions": _versions(),
+        "started": _now(),
+        "n_files": n_files,
+    }
 
 
 def _named(where):

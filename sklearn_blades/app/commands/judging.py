@@ -1,11 +1,6 @@
 """`blades evaluate` and `blades audit`: tables from a manifest."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from .options import Json, Manifest, Model, Photographic
+from .options import Csv, Json, Manifest, Model, Photographic
 from .saying import put, put_json
 
 
@@ -13,7 +8,7 @@ def evaluate(
     manifest: Manifest,
     model: Model,
     photographs: Photographic = "1",
-    csv: Annotated[Path | None, typer.Option(help="Write a table.", metavar="FILE")] = None,
+    csv: Csv = None,
     as_json: Json = False,
 ) -> None:
     """Judge a detector by generator.
@@ -36,7 +31,7 @@ def evaluate(
 def audit(
     manifest: Manifest,
     photographs: Photographic = "1",
-    csv: Annotated[Path | None, typer.Option(help="Write a table.", metavar="FILE")] = None,
+    csv: Csv = None,
     as_json: Json = False,
 ) -> None:
     """Ask whether size or format of the files tell the label.

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, Model, Threads
+from .options import ENCODERS, Json, Model, Threads
 from .saying import put, put_json, said
 
-ENCODERS = ("auto", "lite", "scratch", "default", "published")
 Output = Annotated[Path, typer.Option("-o", "--output", help="File to write.", metavar="FILE")]
 
 

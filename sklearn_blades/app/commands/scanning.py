@@ -7,40 +7,23 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, Model, Threads
+from . import options
+from .options import SHOWN, Json, Model, Threads
 from .saying import one_line, put, said
-
-SHOWN = 10
-"""Files that are listed; all are in the files that `--csv`, `--html` and `--out` name."""
 
 
 def scan(
-    where: Annotated[list[str], typer.Argument(help="Folders, files or patterns.")],
+    where: options.Where,
     model: Model,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Grows while it runs; the same command goes on.", metavar="FILE.jsonl"),
-    ] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write a table.", metavar="FILE")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page.", metavar="FILE")] = None,
-    no_thumbnails: Annotated[
-        bool, typer.Option("--no-thumbnails", help="Leave pictures out of the page.")
-    ] = False,
-    target_fdr: Annotated[
-        float | None, typer.Option(help="Bound on the photographs among finds.", metavar="RATE")
-    ] = None,
-    unsure: Annotated[
-        bool, typer.Option("--unsure", help="Say where verdicts may turn (4 times the work).")
-    ] = False,
-    reasons: Annotated[
-        str, typer.Option(help="Of flagged: nearest,parts,map.", metavar="NAMES")
-    ] = "",
-    reference: Annotated[
-        str | None, typer.Option(help="Photographs for nearest.", metavar="FOLDER")
-    ] = None,
-    no_resume: Annotated[
-        bool, typer.Option("--no-resume", help="Replace --out; do not go on from it.")
-    ] = False,
+    out: options.Out = None,
+    csv: options.Csv = None,
+    html: options.Html = None,
+    no_thumbnails: options.NoThumbnails = False,
+    target_fdr: options.TargetFdr = None,
+    unsure: options.Unsure = False,
+    reasons: options.Reasons = "",
+    reference: options.Reference = None,
+    no_resume: options.NoResume = False,
     jobs: Threads = None,
     as_json: Json = False,
 ) -> None:

@@ -12,10 +12,9 @@ from ...photos.folders import directory, images_below
 from ..finding import PIECE
 from ..looking import looks
 from ..progress import on_a_terminal
-from .learning import ENCODERS
 from .locating import locator_here
+from .options import ENCODERS, SHOWN
 from .saying import one_line, said
-from .scanning import SHOWN
 
 
 def read_folders(
