@@ -6,6 +6,7 @@ from . import persistence as persistence
 from . import photos as photos
 from . import pretext as pretext
 from . import residuals as residuals
+from .app import scan as scan
 from .estimators import BladesBinary as BladesBinary
 from .estimators import BladesBranches as BladesBranches
 from .estimators import BladesDetector as BladesDetector
@@ -31,4 +32,5 @@ __all__ = [
     "photos",
     "pretext",
     "residuals",
+    "scan",
 ]

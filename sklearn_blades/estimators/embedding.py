@@ -11,7 +11,7 @@ from ..photos.crops import Crops, CropSettings
 from ..photos.records import photo_list
 from ..storage.archive import is_container
 from ..storage.cache import cache_for
-from ..towers.embed import embed
+from ..towers.embed import embed, embed_pixels
 from ..towers.weights import saved_crop
 
 
@@ -28,6 +28,19 @@ def embed_photos(encoder, X, features):
         on_error=encoder.on_error,
         n_jobs=encoder.n_jobs,
     )
+
+
+def embed_crops(encoder, pixels):
+    """Features of faces that are cut already, as `embed_photos` gives them of photographs.
+
+    Parameters
+    ----------
+    encoder : fitted BladesEncoder
+    pixels : ndarray of uint8, shape (n, image_size, image_size, 3)
+    """
+    device = resolve_device(encoder.device)
+    side = towers_on(encoder, device).image_side(encoder.features_)
+    return embed_pixels(side, pixels, device=device, precision=encoder.precision_)
 
 
 def inherited_crop(encoder):

@@ -92,7 +92,7 @@ def save(detector: Any, path: StrPath, *, training: bool = False) -> None:
     True
     """
     check_is_fitted(detector)
-    tree, arrays = to_tree(detector, partial(_describe, training=training))
+    tree, arrays = to_tree(detector, partial(describe, training=training))
     content = {"versions": _versions(), "training": training, "object": tree}
     write_container(path, content, arrays)
 
@@ -183,7 +183,7 @@ def _versions():
 # Taking apart --------------------------------------------------------------------------------
 
 
-def _describe(value, place, *, training):
+def describe(value, place, *, training):
     """Name and parts of an object, for `to_tree`."""
     kind = type(value)
     if kind is JointEmbedding:

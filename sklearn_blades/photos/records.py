@@ -184,7 +184,7 @@ def face_crop(
             pixels = _scaled(_enough(source, image_size, antialias), image_size, **how)
             return FaceCrop(pixels, face, image_size / min(size), max(size) / min(size))
         if face is None:
-            face = find_face(source, size, name, face_locator)
+            face = faces_in(source, size, name, face_locator)[0]
         check_side(name, size, face, least)
         left, _, right, _ = square(size, face, face_margin)
         enough = -(-image_size * min(size) // (right - left))
@@ -274,13 +274,33 @@ def source_and_face(photo):
     return photo, None
 
 
-def find_face(source, size, name, face_locator):
-    """The largest face, in fractions of the upright image."""
+def faces_in(source: Any, size: tuple[int, int], name: str, face_locator: Locator) -> list[Face]:
+    """All faces that are found, or the one that a table names; the largest is first.
+
+    Parameters
+    ----------
+    source : what `open_photo` takes
+    size : (width, height)
+        Of the upright image, in pixels.
+    name : str
+        By which a table knows the photograph, and what errors call it.
+    face_locator : as in `face_crop`, but for "whole"
+
+    Returns
+    -------
+    list of Face
+        In fractions of the upright image; at least one.
+
+    Raises
+    ------
+    NoFaceError
+        Where there is none.
+    """
     if isinstance(face_locator, Mapping):
         face = look_up(face_locator, name)
         if face is None:
             raise NoFaceError(name, "has no row in the table of faces.")
-        return face
+        return [face]
     find = locator(face_locator)
     enough = -(-SEARCH_SIDE * min(size) // max(size))
     faces = find(open_photo(source, min_size=enough))
@@ -290,4 +310,4 @@ def find_face(source, size, name, face_locator):
             f"face_locator={face_locator!r} found no face; leave the photograph out, give its "
             "face box in a {path: box} table, or use face_locator='whole' for face crops.",
         )
-    return max(faces, key=lambda face: face.area)
+    return sorted(faces, key=lambda face: face.area, reverse=True)

@@ -9,7 +9,7 @@ from ..ground.types import Locator
 from .faces import square
 from .files import name_of, opened
 from .pixels import header, open_photo
-from .records import find_face, source_and_face
+from .records import faces_in, source_and_face
 
 GRID = 8  # pixels: the blocks of JPEG, and a whole number of a sensor's 2 x 2
 
@@ -61,7 +61,7 @@ def face_region(
             if face is None:
                 # In the copy that `face_crop` looks at, so that both see the same face.
                 searched = source if form == "JPEG" else image
-                face = find_face(searched, image.size, name, face_locator)
+                face = faces_in(searched, image.size, name, face_locator)[0]
             box = square(image.size, face, face_margin)
     left, top, right, bottom = box
     shortest = min(right - left, bottom - top)

@@ -92,6 +92,24 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
     return features
 
 
+def embed_pixels(embedding, pixels, *, device, precision):
+    """Features of crops that are cut already; nothing of them is kept.
+
+    Parameters
+    ----------
+    embedding : JointEmbedding or PooledTower
+        On ``device``.
+    pixels : ndarray of uint8, shape (n, image_size, image_size, 3)
+
+    Returns
+    -------
+    ndarray of float32, shape (n, n_features)
+    """
+    batch = batch_size(pixels.shape[1], device)
+    parts = [pixels[start : start + batch] for start in range(0, len(pixels), batch)]
+    return np.concatenate([_embedded(embedding, part, device, precision) for part in parts])
+
+
 def _doubts(crops, seen, failed):
     """What is to be said of the photographs, in sentences."""
     doubts = []

@@ -1,0 +1,185 @@
+"""Any fitted detector as what a scan needs of it: an encoder that leaves no row out, and a head."""
+
+import json
+import math
+import os
+import warnings
+from collections.abc import Mapping
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from ..errors import SmallSampleWarning
+from ..estimators.answers import AnswersMixin, features_of
+from ..evaluation.judge import head_of, promise_of
+from ..persistence import load
+from ..persistence.digests import digest
+
+MOST_QUANTILES = 1000
+"""Of the calibration scores that the header of a scan keeps."""
+
+
+class Asked(AnswersMixin):
+    """The answers of a detector whose encoder gives NaN for what it cannot use.
+
+    Parameters
+    ----------
+    encoder : fitted transformer of photographs
+    head : fitted estimator of its features
+    """
+
+    def __init__(self, encoder: Any, head: Any):
+        self.encoder_, self.head_ = encoder, head
+
+    def _embedded(self, X):
+        return features_of(self.encoder_, X)
+
+    @property
+    def face_locator(self) -> Any:
+        """Where the encoder's faces come from; None where it does not say."""
+        inherited = getattr(self.encoder_, "crop_defaults_", {})
+        own = getattr(self.encoder_, "face_locator", None)
+        return inherited.get("face_locator", own) if own == "haar" else own
+
+    @property
+    def calibration_scores(self) -> np.ndarray | None:
+        """Sorted; None for heads that hold no photographs out."""
+        return getattr(head_of(self), "calibration_scores_", None)
+
+    @property
+    def offset(self) -> float | None:
+        """The threshold on the scores; None where there is none."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SmallSampleWarning)  # predict says it
+            offset = getattr(head_of(self), "offset_", None)
+        return None if offset is None else float(np.ravel(offset)[0])
+
+    @property
+    def harmonise(self) -> int | None:
+        """The quality at which the encoder compresses every face once more."""
+        inherited = getattr(self.encoder_, "crop_defaults_", {})
+        own = getattr(self.encoder_, "harmonise", None)
+        return inherited.get("harmonise") if own is None else own
+
+    @property
+    def map_limit(self) -> float | None:
+        """The end of the one scale of a detector's maps: how far photographs usually pass.
+
+        Median calibration score less the threshold; None where there is none, or no distance.
+        """
+        known, offset = self.calibration_scores, self.offset
+        if known is None or offset is None or not math.isfinite(offset):
+            return None
+        return float(np.median(known) - offset) or None
+
+
+class _Behind:
+    """A head behind further transformers, with all its methods."""
+
+    def __init__(self, middle, head):
+        self.middle, self.head = middle, head
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        found = getattr(self.head, name)
+        if name in ("predict", "score_samples", "decision_function", "p_values"):
+            return lambda X: found(self.middle.transform(X))
+        return found
+
+
+def asked(detector: Any, n_jobs: int | None = None) -> Asked:
+    """Take a detector apart; it stays as it is.
+
+    Parameters
+    ----------
+    detector : fitted detector, pipeline or search, or the path of a ``.blades`` file
+    n_jobs : int, default=None
+        Threads; None leaves the encoder's own.
+
+    Raises
+    ------
+    TypeError
+        If it is no detector of photographs.
+    """
+    if isinstance(detector, str | os.PathLike):
+        detector = load(Path(detector))
+    whole = detector
+    while hasattr(detector, "best_estimator_") or isinstance(detector, FrozenEstimator):
+        detector = getattr(detector, "best_estimator_", None) or detector.estimator
+    check_is_fitted(detector)
+    if hasattr(detector, "head_"):
+        return Asked(_lenient(detector.encoder_, n_jobs), detector.head_)
+    if isinstance(detector, Pipeline) and len(detector) > 1:
+        head = detector.steps[-1][1]
+        if len(detector) > 2:
+            head = _Behind(detector[1:-1], head)
+        return Asked(_lenient(detector.steps[0][1], n_jobs), head)
+    raise TypeError(
+        f"{type(whole).__name__} is no detector of photographs; pass a fitted BladesDetector, "
+        "a pipeline of make_detector, or the path of the .blades file that holds one."
+    )
+
+
+def _lenient(encoder, n_jobs):
+    """A copy of an encoder that keeps the rows of photographs that it cannot use."""
+    while isinstance(encoder, FrozenEstimator):
+        encoder = encoder.estimator
+    encoder, known = copy(encoder), encoder.get_params(deep=False)
+    if "on_error" in known:
+        encoder.set_params(on_error="nan")
+    if "n_jobs" in known and n_jobs is not None:
+        encoder.set_params(n_jobs=n_jobs)
+    return encoder
+
+
+def facts_of(detector: Asked) -> dict[str, Any]:
+    """What a scan's header says of its detector, as plain JSON."""
+    known = detector.calibration_scores
+    offset = detector.offset
+    head = head_of(detector)
+    n = 0 if known is None else len(known)
+    quantiles = []
+    if known is not None and n:
+        quantiles = known if n <= MOST_QUANTILES else np.quantile(
+            known, np.linspace(0, 1, MOST_QUANTILES)
+        )  # fmt: skip
+    return {
+        "digest": digest_of(detector),
+        "encoder": type(detector.encoder_).__name__,
+        "architecture": getattr(detector.encoder_, "architecture", None),
+        "head": type(head).__name__,
+        "target_fpr": promise_of(detector),
+        "confidence": getattr(head, "confidence", None),
+        "offset": offset if offset is not None and math.isfinite(offset) else None,
+        "n_calibration": n,
+        "calibration_scores": [float(score) for score in quantiles],
+    }
+
+
+def digest_of(detector: Asked) -> str:
+    """A fingerprint of all that decides what a detector says of a file."""
+    names = ("face_margin", "min_face_size", "harmonise", "image_size", "precision_", "features_")
+    encoder = detector.encoder_
+    crop = {name: repr(getattr(encoder, name, None)) for name in names}
+    crop |= {"inherited": repr(sorted(getattr(encoder, "crop_defaults_", {}).items()))}
+    parts = [digest(encoder), json.dumps(crop, sort_keys=True), _locator(detector.face_locator)]
+    head = detector.head_
+    while isinstance(head, _Behind):
+        parts.append(digest(head.middle))
+        head = head.head
+    return joblib.hash([*parts, digest(head)], hash_name="sha1")
+
+
+def _locator(face_locator):
+    if isinstance(face_locator, Mapping):
+        return joblib.hash(dict(face_locator))
+    if callable(face_locator):  # as one would name it: code has no fingerprint
+        return f"{face_locator.__module__}.{face_locator.__qualname__}"
+    return repr(face_locator)
