@@ -1,5 +1,6 @@
 """BladesDetector: from photographs to verdicts in one line whose promise holds."""
 
+import sys
 from copy import copy
 from numbers import Real
 from typing import Any, Self
@@ -30,8 +31,9 @@ from .one_class import BladesOneClass
 
 
 def default_encoder() -> BladesEncoder:
-    """The encoder of a detector that was given none."""
-    return BladesEncoder()
+    """The encoder of a detector that was given none; on a terminal it says how it gets on."""
+    watched = sys.stdout is not None and sys.stdout.isatty()
+    return BladesEncoder(verbose=int(watched))
 
 
 class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
@@ -45,7 +47,7 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
     Parameters
     ----------
     encoder : transformer of photographs, default=None
-        None: ``BladesEncoder()``. One that learns nothing (``sklearn.frozen.FrozenEstimator`` of a
+        None: ``BladesEncoder()``, which prints a line an epoch where stdout is a terminal. One that learns nothing (``sklearn.frozen.FrozenEstimator`` of a
         fitted one, or ``max_epochs=0``) leaves all photographs to the head.
     head : estimator with ``fit`` and ``predict``, default=None
         None: `BladesHybrid` where ``y`` brings generated faces, else `BladesOneClass`, with this
