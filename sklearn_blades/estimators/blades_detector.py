@@ -47,8 +47,9 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
     Parameters
     ----------
     encoder : transformer of photographs, default=None
-        None: ``BladesEncoder()``, which prints a line an epoch where stdout is a terminal. One that learns nothing (``sklearn.frozen.FrozenEstimator`` of a
-        fitted one, or ``max_epochs=0``) leaves all photographs to the head.
+        None: ``BladesEncoder()``, which prints a line an epoch where stdout is a terminal. One
+        that learns nothing (``sklearn.frozen.FrozenEstimator`` of a fitted one, or
+        ``max_epochs=0``) leaves all photographs to the head.
     head : estimator with ``fit`` and ``predict``, default=None
         None: `BladesHybrid` where ``y`` brings generated faces, else `BladesOneClass`, with this
         ``target_fpr``. Any other keeps its own.
