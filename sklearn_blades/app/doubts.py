@@ -58,17 +58,17 @@ def doubted(ask: Asked, rows: Sequence[Row], records: Sequence[PhotoRecord]) -> 
     rows, records
         Of judged photographs, in the same order.
     """
-    faces = crops_again(ask, records)
-    there = [number for number, face in enumerate(faces) if face is not None]
+    found = enumerate(crops_again(ask, records))
+    faces = {number: face for number, face in found if face is not None}
     turned: dict[int, list[str]] = {number: [] for number in range(len(rows))}
     harmonise = ask.harmonise
     for name, change in VARIANTS.items():
-        if not there:
+        if not faces:
             break
-        changed = [change(faces[number]) for number in there]
+        changed = [change(face) for face in faces.values()]
         if harmonise is not None:
             changed = [harmonised(pixels, harmonise) for pixels in changed]
-        for number, flag in zip(there, flags_of(ask, np.stack(changed)), strict=True):
+        for number, flag in zip(faces, flags_of(ask, np.stack(changed)), strict=True):
             if flag != (rows[number].verdict == "flagged"):
                 turned[number].append(name)
     interval = threshold_interval(ask)

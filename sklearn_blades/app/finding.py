@@ -92,7 +92,8 @@ def _rows(questions, seen):
 
 def _lost(one: Look) -> Row:
     verdict = "no face" if isinstance(one.error, NoFaceError) else "unreadable"
-    return Row(one.path, verdict=verdict, error=one.error.problem, facts=one.facts)
+    problem = "" if one.error is None else one.error.problem
+    return Row(one.path, verdict=verdict, error=problem, facts=one.facts)
 
 
 def _verdicts(ask, records):

@@ -6,8 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..ground.types import StrPath
 from ..storage.whole_files import whole_file
 from .rows import Row
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing keeps two scans apart
+    fcntl = None  # type: ignore[assignment]
 
 MUST_AGREE = ("digest", "where", "settings")
 """Facts of the header that a scan has to share with the one that it goes on from."""
@@ -31,7 +37,7 @@ class Journal:
     path : str or Path
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: StrPath):
         self.path = Path(path)
         self._file: Any = None
 
@@ -100,7 +106,7 @@ class Journal:
             self.header()
         with whole_file(self.path) as file:
             file.write(_line({"scan": facts}))
-        self._file = self.path.open("ab")
+        self._file = self._claimed("ab")
 
     def go_on(self, facts: dict[str, Any]) -> None:
         """Open the file of a scan to append, its torn last line cut off.
@@ -118,9 +124,23 @@ class Journal:
                     f"{self.path}: a scan {_WORDS[name]}{'' if name == 'digest' else was}. Name "
                     "another file as out, or replace this one with resume=False (--no-resume)."
                 )
-        self._file = self.path.open("r+b")
+        self._file = self._claimed("r+b")
         self._file.seek(_whole_bytes(self.path))
         self._file.truncate()
+
+    def _claimed(self, mode):
+        """The opened file, which no other scan can write to before it is closed."""
+        file = self.path.open(mode)
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                raise ValueError(
+                    f"{self.path}: another scan is writing it; wait for it, or name another file "
+                    "as out."
+                ) from None
+        return file
 
     def append(self, rows: list[Row], *, sync: bool = False) -> None:
         """Add rows; with ``sync`` they are on the disk when this returns."""

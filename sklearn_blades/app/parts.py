@@ -145,11 +145,9 @@ def facts_of(detector: Asked) -> dict[str, Any]:
     offset = detector.offset
     head = head_of(detector)
     n = 0 if known is None else len(known)
-    quantiles = []
-    if known is not None and n:
-        quantiles = known if n <= MOST_QUANTILES else np.quantile(
-            known, np.linspace(0, 1, MOST_QUANTILES)
-        )  # fmt: skip
+    scores = np.array([]) if known is None else known
+    if n > MOST_QUANTILES:
+        scores = np.quantile(scores, np.linspace(0, 1, MOST_QUANTILES))
     return {
         "digest": digest_of(detector),
         "encoder": type(detector.encoder_).__name__,
@@ -159,7 +157,7 @@ def facts_of(detector: Asked) -> dict[str, Any]:
         "confidence": getattr(head, "confidence", None),
         "offset": offset if offset is not None and math.isfinite(offset) else None,
         "n_calibration": n,
-        "calibration_scores": [float(score) for score in quantiles],
+        "calibration_scores": [float(score) for score in scores],
     }
 
 

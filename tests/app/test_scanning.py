@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import tempfile
 import time
 import warnings
 from copy import copy
@@ -17,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sklearn_blades import BladesDetector, make_detector, scan
 from sklearn_blades.app import Scan
+from sklearn_blades.app.journal import Journal
 from sklearn_blades.errors import SmallSampleWarning
 from sklearn_blades.evaluation import benjamini_hochberg
 from sklearn_blades.photos.folders import images_below
@@ -236,6 +238,59 @@ class TestKilled:
     @staticmethod
     def rows(out):
         return out.read_bytes().count(b"\n") if out.exists() else 0
+
+
+def test_two_scans_into_one_file(detector, folder, tmp_path):
+    pytest.importorskip("fcntl")
+    out = tmp_path / "scan.jsonl"
+    scan(detector, folder, out=out)
+    other = Journal(out)
+    other.go_on(other.header())
+    try:
+        with pytest.raises(ValueError, match="another scan is writing it"):
+            scan(detector, folder, out=out)
+    finally:
+        other.close()
+    assert len(scan(detector, folder, out=out)) == 13
+
+
+def test_temporary_files_are_gone(detector, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "uploads").mkdir(exist_ok=True)
+
+    def journals():
+        return list(tmp_path.glob("blades-scan-*"))
+
+    found = scan(detector, folder)
+    assert len(journals()) == 1
+    del found
+    assert not journals()
+
+    def interrupted(rows):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sklearn_blades.app.scanning.judge", lambda *_: interrupted(_))
+    with pytest.raises(KeyboardInterrupt):
+        scan(detector, folder)
+    assert not journals()
+
+
+def test_a_bar_on_a_terminal_alone(detector, folder, monkeypatch, capsys):
+    scan(detector, folder)
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("sklearn_blades.app.progress.on_a_terminal", lambda: True)
+    scan(detector, folder)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "13/13" in err
+    scan(detector, folder, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_page(detector, folder, tmp_path):
+    pytest.importorskip("sklearn_blades.app.report")
+    scan(detector, folder).to_html(tmp_path / "scan.html", thumbnails=False)
+    assert "05.png" in (tmp_path / "scan.html").read_text()
 
 
 class TestDiscoveries:

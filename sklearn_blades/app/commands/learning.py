@@ -1,5 +1,7 @@
 """`blades fit` and `blades calibrate`: a folder of photographs becomes a detector."""
 
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +45,8 @@ def fit(
     detector = detector_of(
         encoder, faces, epochs, pretrained=pretrained, target_fpr=target_fpr, seed=seed, jobs=jobs
     )
-    detector.fit(X, y, generator=generator)
+    with redirect_stdout(sys.stderr):  # a line an epoch, where somebody watches
+        detector.fit(X, y, generator=generator)
     _saved(detector, output, as_json, f"{len(X):,} files")
     raise typer.Exit(int(lost > 0))
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...ground.types import IntArray
+from ...ground.types import Column, IntArray
 
 
 class Table(NamedTuple):
@@ -14,8 +14,8 @@ class Table(NamedTuple):
 
     paths: list[str]
     y: IntArray
-    generator: list[str | None] | None
-    groups: list[str] | None
+    generator: Column | None
+    groups: Column | None
 
 
 def read_manifest(path: Path, photographs: str) -> Table:
@@ -55,11 +55,13 @@ def read_manifest(path: Path, photographs: str) -> Table:
             f"{path}: no row has the label {photographs!r} of photographs (labels: {labels}); "
             "name theirs with --photographs."
         )
+    generator = np.array(
+        [None if label == 1 else row.get("generator") for row, label in zip(rows, y, strict=True)],
+        dtype=object,
+    )
     return Table(
         [str(path.parent / row["path"]) for row in rows],
         y,
-        [None if label == 1 else row["generator"] for row, label in zip(rows, y, strict=True)]
-        if "generator" in columns
-        else None,
+        generator if "generator" in columns else None,
         [row["group"] for row in rows] if "group" in columns else None,
     )

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -109,7 +110,8 @@ def demo(
         face_locator="whole", face_margin=1.6, max_epochs=epochs, verbose=int(on_a_terminal())
     )
     detector = BladesDetector(encoder, target_fpr=0.05, random_state=0)
-    detector.fit(str(folder / "photographs"))
+    with redirect_stdout(sys.stderr):
+        detector.fit(str(folder / "photographs"))
     save(detector, folder / "detector.blades")
     found = scanned(detector, folder / "uploads", out=folder / "scan.jsonl")
     found.to_csv(folder / "scan.csv")

