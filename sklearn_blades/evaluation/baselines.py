@@ -134,7 +134,7 @@ class RadialPowerSpectrum(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
         Returns
         -------
-        ndarray of float64, shape (n_samples, n_features_out_)
+        ndarray of float64, shape (n_samples, ``n_features_out_``)
             Decades; a row depends on its photograph alone.
 
         Raises
