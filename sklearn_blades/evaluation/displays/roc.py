@@ -7,7 +7,7 @@ from sklearn.metrics import auc, roc_curve
 
 from ...ground.types import Column, Photographs
 from ..judge import judge
-from .drawing import GREY, MARKERS, THRESHOLD, new_axes, style
+from .drawing import GREY, MARKERS, THRESHOLD, new_axes, plainly, style
 from .parts import scores_by_generator, share_flagged
 
 
@@ -154,7 +154,7 @@ class RocByGeneratorDisplay:
         self.figure_ = ax.figure
         self.lines_, self.points_ = {}, {}
         for index, (name, area) in enumerate(self.roc_auc.items()):
-            label = f"{name} (AUC = {area:.2f})"
+            label = f"{plainly(name)} (AUC = {area:.2f})"
             (self.lines_[name],) = ax.plot(
                 self.fpr[name], self.tpr[name], label=label, **style(index)
             )

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..displays.drawing import GREY, THRESHOLD, new_axes, style
+from ..displays.drawing import GREY, THRESHOLD, new_axes, plainly, style
 from .report import MEASURES
 
 
@@ -49,7 +49,9 @@ class RobustnessDisplay:
             value, low, high = np.array([(e.value, e.low, e.high) for e in estimates]).T
             x, whiskers = [places[id(row)] for row in part], [value - low, high - value]
             self.lines_.append(
-                ax.errorbar(x, value, whiskers, marker="o", capsize=3, label=name, **style(index))
+                ax.errorbar(
+                    x, value, whiskers, marker="o", capsize=3, label=plainly(name), **style(index)
+                )
             )
         ax.axhline(getattr(clean, measure).value, color=GREY, label="undegraded")
         if measure == "false_alarms" and self.report.target_fpr is not None:
