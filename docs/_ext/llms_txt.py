@@ -1,4 +1,4 @@
-"""``llms.txt``: every page with a line of what is on it; ``llms-full.txt``: the pages themselves."""
+"""``llms.txt``: a line for every page; ``llms-full.txt``: the pages themselves."""
 
 from pathlib import Path
 

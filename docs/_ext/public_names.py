@@ -20,35 +20,36 @@ PACKAGES = {
 }
 
 
+def packages():
+    """Names and titles: those above, then any other that the package lists, by its docstring."""
+    root = importlib.import_module("sklearn_blades")
+    found = {f"sklearn_blades.{name}": getattr(root, name) for name in root.__all__}
+    others = {
+        name: value.__doc__.splitlines()[0].rstrip(".")
+        for name, value in found.items()
+        if inspect.ismodule(value) and name not in PACKAGES
+    }
+    return PACKAGES | others
+
+
 def public(package):
-    """The names of a package that have a page there; packages inside it have their own."""
-    module = importlib.import_module(package)
-    listed = getattr(module, "__all__", None) or vars(module)
-    found = {name: getattr(module, name) for name in listed if not name.startswith("_")}
+    """The names of a package that have a page there; each has one, where it is first listed."""
+    module, root = importlib.import_module(package), importlib.import_module("sklearn_blades")
+    listed = getattr(module, "__all__", None) or [n for n in vars(module) if n[0] != "_"]
     return [
         name
-        for name, value in found.items()
-        if (
-            not inspect.ismodule(value)
-            and value.__module__.startswith("sklearn_blades")
-            and value is not getattr(importlib.import_module("sklearn_blades"), name, None)
-        )
-        or (package == "sklearn_blades" and not inspect.ismodule(value))
+        for name in listed
+        if getattr(getattr(module, name), "__module__", "").startswith("sklearn_blades")
+        and (module is root or name not in root.__all__)
     ]
 
 
 def write_reference(app, config):
     """Make ``api/index.rst``, from which autosummary makes the pages."""
-    lines = [
-        "API reference",
-        "=============",
-        "",
-        "Every public name, by where it is imported from.",
-        "",
-    ]
-    for package, title in PACKAGES.items():
+    lines = ["API reference", "=" * 13, "", "Every public name, by where it is imported from.", ""]
+    for package, title in packages().items():
         title = f"{title}: ``{package}``"
-        names = [f"   {package}.{name}" for name in public(package)]
+        names = [f"   ~{package}.{name}" for name in public(package)]
         table = [".. autosummary::", "   :toctree: .", "   :nosignatures:", ""]
         lines += [title, "-" * len(title), "", *table, *names, ""]
     folder = Path(app.srcdir, "api")

@@ -7,6 +7,7 @@ photograph in ten is flagged.
 """
 
 import tempfile
+import warnings
 from pathlib import Path
 
 from sklearn_blades import BladesDetector, BladesEncoder
@@ -40,6 +41,7 @@ broken = folder / "broken.jpg"
 broken.write_bytes(b"no picture")
 
 detector.encoder_.set_params(on_error="nan")  # bad files keep their rows
+warnings.simplefilter("ignore")  # of one that cannot be used: the table says so
 table = detector.verdicts([*fresh[:3], *generated[:3], str(broken)]).to_frame()
 table.index = [Path(path).parent.name + "/" + Path(path).name for path in table.index]
 print(table.drop(columns="error").round(2).to_string())

@@ -164,6 +164,11 @@ def load_fdf(root: StrPath, *, exif: Any = None) -> list[PhotoRecord]:
     ValueError
         If there are no images, or an entry cannot be understood.
 
+    See Also
+    --------
+    load_generator_folders : Reads one folder a generator.
+    sklearn_blades.photos.read_photos : Reads any files, with EXIF and face boxes of yours.
+
     References
     ----------
     .. [1] Hukkelås, Mester, Lindseth, "DeepPrivacy", ISVC 2019, https://github.com/hukkelas/FDF

@@ -39,6 +39,11 @@ class PretextTask(Protocol):
     name : str
     prompts : tuple of str
         One sentence per logit column.
+
+    See Also
+    --------
+    OrdinalTag, CategoricalTag, Manipulated, ManipulatedRegions : Those that there are.
+    TaskSet : Several, with their prompts.
     """
 
     name: str
@@ -53,7 +58,13 @@ class PretextTask(Protocol):
 
 @dataclass(frozen=True)
 class Manipulated:
-    """Tell an untouched face (class 0) from a manipulated one (class 1)."""
+    """Tell an untouched face (class 0) from a manipulated one (class 1).
+
+    See Also
+    --------
+    ManipulatedRegions : Which parts of the face.
+    default_tasks : The paper's.
+    """
 
     name = "manipulated"
     reads = "manipulation"
@@ -72,7 +83,13 @@ class Manipulated:
 
 @dataclass(frozen=True)
 class ManipulatedRegions:
-    """Name the manipulated regions of the face, none, one or several."""
+    """Name the manipulated regions of the face, none, one or several.
+
+    See Also
+    --------
+    Manipulated : Whether at all.
+    default_tasks : The paper's.
+    """
 
     regions: tuple = REGIONS
     name = "manipulated_regions"
@@ -108,6 +125,11 @@ class TaskSet:
         Of all tasks, in the order of the logit columns.
     slices : dict of str to slice
         The columns of each task.
+
+    See Also
+    --------
+    default_tasks : The paper's tasks.
+    PretextTask : What one has to offer.
     """
 
     def __init__(self, tasks: Iterable[Any]) -> None:
@@ -205,6 +227,11 @@ def default_tasks(preset: str = "default") -> list[Any]:
         ``"default"``: nine EXIF tags and the two face tasks (docs/method.md, section 2). The
         aperture is read from ``FNumber``, which cameras write more often than its APEX twin
         ``ApertureValue``. ``"zou25"``: the predecessor's four ordinal tags and coarse manipulation.
+
+    See Also
+    --------
+    TaskSet : What the encoder makes of them.
+    sklearn_blades.BladesEncoder : Takes them as ``tasks``.
 
     Examples
     --------

@@ -137,7 +137,9 @@ def displays_of_reports():
     estimate = Estimate(0.5, 0.4, 0.6)
     row = [estimate] * 4 + [0, 0]
     measured = tuple(Measured(name, level, *row) for name in HARD_NAMES for level in (1, 2))
-    robustness = RobustnessReport((Measured("none", 0, *row), *measured), 60, 60, 0.05, {})
+    outside = Measured("resampled", 1, *[Estimate(0.5, 0.5 + 1e-16, 0.45)] * 4, 0, 0)
+    levels = (Measured("none", 0, *row), *measured, outside)
+    robustness = RobustnessReport(levels, 60, 60, 0.05, {})
     by_name = {"generator": generator, "threshold": 0.0}
     labels = [name or "photographs" for name in generator]
     return {

@@ -29,6 +29,10 @@ class EmbeddingDisplay:
         By label, in the order in which labels first come.
     ax_, figure_ : matplotlib Axes and Figure
 
+    See Also
+    --------
+    ScoreDisplay : What a head makes of the features.
+
     Examples
     --------
     >>> import numpy as np

@@ -32,6 +32,11 @@ class RocByGeneratorDisplay:
         The operating points; empty without a threshold.
     ax_, figure_ : matplotlib Axes and Figure
 
+    See Also
+    --------
+    ScoreDisplay : The scores behind the curves.
+    evaluate_by_generator : Figures with their intervals.
+
     Examples
     --------
     >>> from sklearn_blades.evaluation import RocByGeneratorDisplay

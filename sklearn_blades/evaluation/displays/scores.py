@@ -42,6 +42,11 @@ class ScoreDisplay:
         The threshold; None where nothing can be flagged (``-inf``), too.
     ax_, figure_ : matplotlib Axes and Figure
 
+    See Also
+    --------
+    RocByGeneratorDisplay : The same scores at every threshold.
+    evaluate_by_generator : Figures with their intervals.
+
     Examples
     --------
     >>> import numpy as np

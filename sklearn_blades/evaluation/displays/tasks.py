@@ -31,6 +31,11 @@ class TaskWeightsDisplay:
         The names at the ends of the lines.
     ax_, figure_ : matplotlib Axes and Figure
 
+    See Also
+    --------
+    TaskReadingsDisplay : What was learned, in one photograph.
+    sklearn_blades.BladesEncoder : Its ``history_`` holds the weights.
+
     Examples
     --------
     >>> from sklearn_blades.evaluation import TaskWeightsDisplay
@@ -155,6 +160,11 @@ class TaskReadingsDisplay:
     line_ : matplotlib Line2D
         The levels, as points on a scale from low to high.
     ax_, figure_ : matplotlib Axes and Figure
+
+    See Also
+    --------
+    TaskWeightsDisplay : How much each task counted.
+    sklearn_blades.BladesEncoder : Its ``read_tasks`` gives the readings.
 
     Examples
     --------

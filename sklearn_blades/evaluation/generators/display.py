@@ -24,6 +24,11 @@ class GeneratorDisplay:
     dots_ : matplotlib ErrorbarContainer
         From bottom to top: the average, then the generators, the last one first.
     ax_, figure_ : matplotlib Axes and Figure
+
+    See Also
+    --------
+    evaluate_by_generator : Makes the report.
+    RocByGeneratorDisplay : Every threshold instead of one.
     """
 
     def __init__(self, report: Any) -> None:

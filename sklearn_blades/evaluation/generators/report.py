@@ -79,6 +79,11 @@ class GeneratorReport(Table):
         In the order in which the generators first appear.
     average : GeneratorRow
         Every figure's plain mean over ``rows``: generators count alike, whatever their size.
+
+    See Also
+    --------
+    evaluate_by_generator, report_by_generator : Make it.
+    GeneratorDisplay : Draws it.
     """
 
     rows: tuple
