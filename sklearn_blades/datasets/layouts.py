@@ -54,11 +54,11 @@ def load_generator_folders(root: StrPath, *, photographs: Iterable[str] = PHOTOG
     sklearn.utils.Bunch
         Sorted by path, one entry an image:
 
-        paths : list of str
-        y : ndarray of int, 1 = photograph, 0 = AI-generated
-        generator : ndarray of str, ``"photographic"`` for photographs
-        folder : ndarray of str, the folder relative to ``root``, with forward slashes; for
-            photographs it tells one source from another
+        - ``paths`` : list of str
+        - ``y`` : ndarray of int, 1 = photograph, 0 = AI-generated
+        - ``generator`` : ndarray of str, ``"photographic"`` for photographs
+        - ``folder`` : ndarray of str, the folder relative to ``root``, with forward slashes; for
+          photographs it tells one source from another
 
     Raises
     ------
@@ -163,6 +163,11 @@ def load_fdf(root: StrPath, *, exif: Any = None) -> list[PhotoRecord]:
         If ``root`` or one of its two parts is missing.
     ValueError
         If there are no images, or an entry cannot be understood.
+
+    See Also
+    --------
+    load_generator_folders : Reads one folder a generator.
+    sklearn_blades.photos.read_photos : Reads any files, with EXIF and face boxes of yours.
 
     References
     ----------

@@ -418,7 +418,7 @@ class BladesEncoder(
 
         Returns
         -------
-        ndarray of float32, shape (n_samples, n_features_out_)
+        ndarray of float32, shape (n_samples, ``n_features_out_``)
             Rows of unit length, in the order of ``X``; a row depends on its photograph alone.
         """
         from .embedding import embed_photos

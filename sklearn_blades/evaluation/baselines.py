@@ -72,6 +72,11 @@ class RadialPowerSpectrum(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
     n_features_out_ : int
         Feature i is for i + 1 cycles an image.
 
+    See Also
+    --------
+    sklearn_blades.BladesEncoder : Features that are learned.
+    sklearn_blades.make_detector : Joins either with a head.
+
     References
     ----------
     Durall, Keuper and Keuper, "Watch your up-convolution: CNN based generative deep
@@ -134,7 +139,7 @@ class RadialPowerSpectrum(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Bas
 
         Returns
         -------
-        ndarray of float64, shape (n_samples, n_features_out_)
+        ndarray of float64, shape (n_samples, ``n_features_out_``)
             Decades; a row depends on its photograph alone.
 
         Raises

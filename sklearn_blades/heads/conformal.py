@@ -156,6 +156,10 @@ def benjamini_hochberg(
         If nothing is flagged because the lowest p-value there can be is too high for those that
         share it, with the number of calibration photographs that would do.
 
+    See Also
+    --------
+    sklearn_blades.BladesOneClass : Its ``p_values`` go in here.
+
     Notes
     -----
     P-values from one calibration set depend on each other, positively, and the bound holds for

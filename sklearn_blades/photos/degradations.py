@@ -17,6 +17,10 @@ def default_degradations() -> dict[str, list[tuple[Any, Any]]]:
     dict of str to list of (severity, callable)
         Callables take pixels, uint8 of shape (h, w, 3), and a numpy Generator, and return pixels
         of the same kind, perhaps of another size; they change nothing in place.
+
+    See Also
+    --------
+    robustness_curve : Takes them.
     """
     return {
         "jpeg": _family(recompressed, "quality", (95, 85, 75, 65, 50), form="JPEG"),

@@ -172,6 +172,10 @@ def normalise_exif(row: Mapping[str, Any]) -> dict[str, Any]:
         and so is a maker or model that says nothing ("Camera", "N/A"). Stops are those marked on
         cameras, as in `read_exif`.
 
+    See Also
+    --------
+    read_exif : Reads a file's tags, in the same form.
+
     Examples
     --------
     >>> normalise_exif({"Make": "NIKON CORPORATION", "Model": "NIKON D90", "ExposureTime": "1/125",

@@ -36,6 +36,11 @@ class Face:
     ValueError
         Where a number is not finite, the box is empty, or the box is in pixels.
 
+    See Also
+    --------
+    read_photos : Takes faces that are known.
+    PhotoRecord : Carries one.
+
     Examples
     --------
     >>> Face.from_box((0.25, 0.25, 0.75, 0.75)).mouth

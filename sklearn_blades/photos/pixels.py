@@ -49,6 +49,11 @@ def open_photo(source: Any, *, min_size: Any = None) -> Image.Image:
         Where the header announces too many pixels.
     AnimatedPhotoError
         Where there are several frames.
+
+    See Also
+    --------
+    face_crop : The face of a photograph.
+    read_exif : What the camera wrote.
     """
     with open_header(source) as image:
         check_still(source, image)

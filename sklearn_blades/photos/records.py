@@ -48,6 +48,10 @@ class FaceCrop:
     stretched : float
         Longer over shorter side of what was scaled to the square; above 1 only where
         ``face_locator="whole"`` met a picture that is not square.
+
+    See Also
+    --------
+    face_crop : Makes it.
     """
 
     pixels: np.ndarray
@@ -163,6 +167,11 @@ def face_crop(
         Where the file has several frames.
     PhotoError
         Where the photograph cannot be read.
+
+    See Also
+    --------
+    open_photo : The whole picture, upright.
+    PhotoRecord : May bring the face along.
 
     Notes
     -----

@@ -28,6 +28,11 @@ class PhotoRecord:
         As `read_exif` gives it; read-only here.
     face : Face, optional
         Where the face is, if that is known; otherwise it is located when pixels are needed.
+
+    See Also
+    --------
+    read_photos : Makes records of many files.
+    sklearn_blades.BladesEncoder : Takes them wherever paths go.
     """
 
     path: str

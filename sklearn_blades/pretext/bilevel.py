@@ -31,6 +31,10 @@ class Hypergradient(NamedTuple):
         The task losses at ``params``.
     outer_loss : Tensor of shape ()
         The outer loss after the virtual step.
+
+    See Also
+    --------
+    hypergradient : Makes it.
     """
 
     weights: torch.Tensor

@@ -52,6 +52,10 @@ def ranking_fidelity(scores: Tensor, values: Tensor, *, scale: float = 2.0) -> T
     Tensor of shape ()
         Mean over the pairs, in [0, 1]; lower = better ordered.
 
+    See Also
+    --------
+    fidelity : Answers without an order.
+
     Examples
     --------
     >>> import torch
@@ -84,6 +88,12 @@ def fidelity(logits: Tensor, target: Tensor) -> Tensor:
     Tensor of shape ()
         Mean over the known rows, in [0, 1]; lower = better.
 
+    See Also
+    --------
+    focal_fidelity : Weighs hard rows more.
+    multilabel_fidelity : Several answers at once.
+    ranking_fidelity : Answers with an order.
+
     Examples
     --------
     >>> import torch
@@ -112,6 +122,10 @@ def focal_fidelity(logits: Tensor, target: Tensor, *, gamma: float = 2.0) -> Ten
     -------
     Tensor of shape ()
         Mean over the known rows, in [0, 1]; lower = better.
+
+    See Also
+    --------
+    fidelity : Without the weights.
     """
     log_q, known = _log_prob_of(logits, target)
     doubt = (-torch.expm1(log_q)).clamp(min=torch.finfo(log_q.dtype).tiny)
@@ -131,6 +145,10 @@ def multilabel_fidelity(logits: Tensor, target: Tensor) -> Tensor:
     -------
     Tensor of shape ()
         Mean over the known entries, in [0, 1]; lower = better.
+
+    See Also
+    --------
+    fidelity : One answer of several.
     """
     known = ~target.isnan()
     g = torch.where(known, target, 0.0).to(logits.dtype)

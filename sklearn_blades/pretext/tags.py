@@ -51,6 +51,11 @@ class OrdinalTag:
     scale : float, default=2.0
         See `ranking_fidelity`.
 
+    See Also
+    --------
+    CategoricalTag : For tags without an order.
+    default_tasks : The paper's.
+
     Examples
     --------
     >>> OrdinalTag("FocalLength").prompts[0]
@@ -121,6 +126,11 @@ class CategoricalTag:
         Size of a learned vocabulary, ``"other"`` included.
     gamma : float, default=2.0
         See `focal_fidelity`.
+
+    See Also
+    --------
+    OrdinalTag : For tags with an order.
+    default_tasks : The paper's.
 
     Examples
     --------

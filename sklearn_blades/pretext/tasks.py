@@ -42,6 +42,11 @@ class PretextTask(Protocol):
     name : str
     prompts : tuple of str
         One sentence per logit column.
+
+    See Also
+    --------
+    OrdinalTag, CategoricalTag, Manipulated, ManipulatedRegions : Those that there are.
+    TaskSet : Several, with their prompts.
     """
 
     name: str
@@ -93,6 +98,12 @@ class Manipulated(_OfManipulations):
         What ``primary_task`` calls it: ``"pseudo_fakes"`` for those, for a single manipulation
         its own, else ``"manipulated"``. So one encoder may weigh several.
 
+    See Also
+    --------
+    ManipulatedRegions : Which parts of the face.
+    WhichManipulation : By which edit.
+    default_tasks : The paper's.
+
     Examples
     --------
     >>> Manipulated().name, Manipulated("pseudo_fakes").name, Manipulated(("self_blend",)).name
@@ -134,6 +145,11 @@ class ManipulatedRegions(_OfManipulations):
     regions : tuple of str
     manipulations : {"default", "pseudo_fakes", "all"} or tuple of str and Manipulation
         As for `Manipulated`.
+
+    See Also
+    --------
+    Manipulated : Whether at all.
+    default_tasks : The paper's.
     """
 
     regions: tuple = REGIONS
@@ -202,6 +218,11 @@ class TaskSet:
         Of all tasks, in the order of the logit columns.
     slices : dict of str to slice
         The columns of each task.
+
+    See Also
+    --------
+    default_tasks : The paper's tasks.
+    PretextTask : What one has to offer.
     """
 
     def __init__(self, tasks: Iterable[Any]) -> None:
@@ -315,6 +336,11 @@ def default_tasks(preset: str = "default") -> list[Any]:
         ``"default"``: nine EXIF tags and the two face tasks (docs/method.md, section 2). The
         aperture is read from ``FNumber``, which cameras write more often than its APEX twin
         ``ApertureValue``. ``"zou25"``: the predecessor's four ordinal tags and coarse manipulation.
+
+    See Also
+    --------
+    TaskSet : What the encoder makes of them.
+    sklearn_blades.BladesEncoder : Takes them as ``tasks``.
 
     Examples
     --------

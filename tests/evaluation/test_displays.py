@@ -20,7 +20,8 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, Normalizer
 
-from sklearn_blades import BladesEncoder, BladesOneClass, make_detector
+from sklearn_blades import BladesDetector, BladesEncoder, BladesOneClass, make_detector
+from sklearn_blades.datasets import make_photos
 from sklearn_blades.errors import PhotoError
 from sklearn_blades.evaluation import (
     EmbeddingDisplay,
@@ -28,8 +29,11 @@ from sklearn_blades.evaluation import (
     ScoreDisplay,
     TaskReadingsDisplay,
     TaskWeightsDisplay,
+    report_by_generator,
 )
 from sklearn_blades.evaluation.displays.drawing import spread
+from sklearn_blades.evaluation.robustness.report import Measured, RobustnessReport
+from sklearn_blades.evaluation.statistics import Estimate
 from sklearn_blades.persistence import load, save
 from sklearn_blades.pretext import Manipulated, OrdinalTag
 
@@ -120,6 +124,52 @@ class TestEveryDisplay:
         monkeypatch.setattr(builtins, "__import__", without)
         with pytest.raises(ImportError, match=r"pip install 'sklearn-blades\[plots\]'"):
             some_displays()[name](None)
+
+
+HARD_NAMES = ["stable-diffusion-xl-base-1.0-with-refiner", "_private", "$x^2$ & 50%"]
+
+
+def displays_of_reports():
+    """A way to draw each display that has a legend or rows by name, with names that are hard."""
+    generator = np.repeat([None, *HARD_NAMES], [60, 20, 20, 20])
+    y, scores = np.repeat([1, 0], 60), RNG.normal(size=120)
+    report = report_by_generator(scores, scores < 0, y, generator, n_bootstrap=40)
+    estimate = Estimate(0.5, 0.4, 0.6)
+    row = [estimate] * 4 + [0, 0]
+    measured = tuple(Measured(name, level, *row) for name in HARD_NAMES for level in (1, 2))
+    outside = Measured("resampled", 1, *[Estimate(0.5, 0.5 + 1e-16, 0.45)] * 4, 0, 0)
+    levels = (Measured("none", 0, *row), *measured, outside)
+    robustness = RobustnessReport(levels, 60, 60, 0.05, {})
+    by_name = {"generator": generator, "threshold": 0.0}
+    labels = [name or "photographs" for name in generator]
+    return {
+        "scores": lambda: ScoreDisplay.from_predictions(scores, y, **by_name),
+        "roc": lambda: RocByGeneratorDisplay.from_predictions(scores, y, **by_name),
+        "generators": lambda: report.plot(),
+        "robustness": lambda: robustness.plot(),
+        "embedding": lambda: EmbeddingDisplay.from_features(
+            RNG.normal(size=(120, 4)), labels, method="pca"
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", displays_of_reports())
+def test_hard_names_are_written_as_they_are_and_nothing_is_cut(name, tmp_path):
+    display = displays_of_reports()[name]()
+    figure, written = display.figure_, texts(display.figure_)
+    shown = " ".join(text.get_text() for text in written).replace("\\$", "$")
+    for hard in HARD_NAMES:
+        assert hard in shown
+    assert not any(
+        text.get_parse_math() and "$" in text.get_text().replace("\\$", "") for text in written
+    )
+    for box in boxes_of(written):
+        assert box.x0 >= 0
+        assert box.y0 >= 0
+        assert box.x1 <= figure.bbox.x1
+        assert box.y1 <= figure.bbox.y1
+    assert display.ax_.get_window_extent().width > 0.4 * figure.bbox.width / 2
+    figure.savefig(tmp_path / "picture.png")  # warns where the layout could not be made
 
 
 def test_importing_the_displays_does_not_import_matplotlib():
@@ -547,3 +597,16 @@ def test_the_example_draws_every_picture(tmp_path, monkeypatch, capsys):
     }
     assert plt.get_fignums() == []
     assert str(tmp_path) in capsys.readouterr().out
+
+
+def test_a_detector_of_one_line_is_drawn_like_its_encoder(tmp_path):
+    paths = make_photos(60, tmp_path, random_state=0)
+    encoder = BladesEncoder(face_locator="whole", max_epochs=0, random_state=0)
+    detector = BladesDetector(encoder, target_fpr=0.1, random_state=0).fit(paths)
+    drawn = EmbeddingDisplay.from_estimator(detector, paths[:8], [1] * 8, method="pca")
+    same = EmbeddingDisplay.from_estimator(detector.encoder_, paths[:8], [1] * 8, method="pca")
+    np.testing.assert_array_equal(drawn.points, same.points)
+    readings = TaskReadingsDisplay.from_estimator(detector, paths[0]).readings
+    assert readings == TaskReadingsDisplay.from_estimator(detector.encoder_, paths[0]).readings
+    with pytest.raises(ValueError, match="was not trained"):
+        TaskWeightsDisplay.from_estimator(detector)

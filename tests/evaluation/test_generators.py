@@ -453,6 +453,11 @@ def test_tables():
     assert frame.shape == (3, 2 + 3 * len(FIGURES))
     assert GeneratorReport.from_json(report.to_json()) == report
     assert GeneratorReport.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+    few = report.to_frame(columns=["tpr", "n_generated"])
+    assert few.columns.tolist() == ["tpr", "tpr_low", "tpr_high", "n_generated"]
+    assert few.equals(frame[few.columns])
+    with pytest.raises(ValueError, match="no figure 'ap'; choose from generator, n_photographs"):
+        report.to_frame(columns=["ap"])
     with pytest.raises(KeyError, match="'g9'; there are"):
         report["g9"]
 
@@ -469,8 +474,11 @@ def test_markdown():
     assert lines[-1] == f"| average | 60 | 65 | {100 * auc.value:.1f} | {100 * fpr.value:.1f} |"
     text = str(report)
     assert f"{100 * auc.value:.1f} [{100 * auc.low:.1f}, {100 * auc.high:.1f}]" in text
-    for name in ("AP of photographs", "AP of AI-generated", "false alarms", "plain mean"):
+    for name in ("60 photographs", "false alarms", "plain mean", "to_frame()"):
         assert name in text
+    assert text.splitlines()[0] == "| generator | AI-generated | AUC (%) | TPR (%) | FPR (%) |"
+    for name in ("AP of photographs", "AP of AI-generated", "false alarms", "plain mean"):
+        assert name in report.to_markdown()
     with pytest.raises(ValueError, match="no figure 'ap'; choose from auc"):
         report.to_markdown(["ap"])
 

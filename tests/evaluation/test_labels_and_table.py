@@ -15,7 +15,7 @@ from sklearn_blades.evaluation import (
 )
 from sklearn_blades.evaluation.labels import Labels, numbered_groups
 from sklearn_blades.evaluation.statistics import Estimate
-from sklearn_blades.evaluation.table import plain
+from sklearn_blades.evaluation.table import latex_escaped, plain
 
 RNG = np.random.default_rng(0)
 SCORES, Y = RNG.normal(size=80), np.repeat([1, 0], 40)
@@ -85,3 +85,44 @@ def test_json_knows_no_nan_and_a_report_comes_back():
 def test_intervals_do_not_depend_on_when_they_are_made():
     assert JUDGES["report"](Y, GENERATOR) == JUDGES["report"](Y, GENERATOR)
     assert isinstance(JUDGES["report"](Y, GENERATOR).average.auc, Estimate)
+
+
+def test_latex_has_the_figures_of_the_markdown_and_no_name_is_a_command():
+    names = ["sd_2.1 & 50 %", "[x] $a^2$ {b}", "*star|~\\n"]
+    y, generator = np.repeat([1, 0], [20, 60]), np.repeat([None, *names], 20)
+    report = JUDGES["report"](y, generator)
+    columns = ["auc", "tpr"]
+    lines = report.to_latex(columns).splitlines()
+    assert lines[:4] == [
+        r"\begin{tabular}{lrr}",
+        r"\toprule",
+        r"generator & AUC (\%) & TPR (\%) \\",
+        r"\midrule",
+    ]
+    assert lines[-2:] == [r"\bottomrule", r"\end{tabular}"]
+    starts = (
+        r"sd\_2.1 \& 50 \% & ",
+        r"{}[x] \$a\textasciicircum{}2\$ \{b\} & ",
+        r"{}*star\textbar{}\textasciitilde{}\textbackslash{}n & ",
+        "average & ",
+    )
+    shown = report.to_markdown(columns, legend=False).splitlines()[2:]
+    for line, start, markdown in zip(lines[4:-2], starts, shown, strict=True):
+        assert line.startswith(start)
+        assert line.endswith(r" \\")
+        figures = markdown.rsplit(" | ", 2)[1:]
+        assert line == rf"{start}{' & '.join(figures).removesuffix(' |')} \\"
+        assert "[" in figures[0]
+    assert "[" not in report.to_latex(columns, intervals=False).replace("{}[x]", "")
+    whole = report.to_latex(columns, caption="5 % promised", label="tab:five")
+    assert whole.startswith(
+        "\\begin{table}\n\\centering\n\\caption{5 \\% promised}\n\\label{tab:five}\n"
+    )
+    assert whole.endswith(r"\end{table}")
+    with pytest.raises(ValueError, match="no figure 'ap'; choose from n_photographs"):
+        report.to_latex(["ap"])
+
+
+def test_latex_knows_its_own_characters_only():
+    assert latex_escaped("a-b (c) 'd' é") == "a-b (c) 'd' é"
+    assert latex_escaped("a\nb<c>") == r"a b\textless{}c\textgreater{}"

@@ -89,6 +89,11 @@ def make_photos(
     ValueError
         For a name or a number that is not among those above.
 
+    See Also
+    --------
+    load_generator_folders : Reads pictures of your own.
+    sklearn_blades.photos.read_exif : Reads the tags that these photographs carry.
+
     Examples
     --------
     >>> import tempfile

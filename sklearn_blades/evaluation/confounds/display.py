@@ -20,6 +20,10 @@ class ConfoundDisplay:
     dots_ : matplotlib ErrorbarContainer
         From bottom to top: all together, then the cues, the most telling last.
     ax_, figure_ : matplotlib Axes and Figure
+
+    See Also
+    --------
+    audit_confounds : Makes the report.
     """
 
     def __init__(self, report: Any) -> None:

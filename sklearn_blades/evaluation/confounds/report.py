@@ -29,6 +29,11 @@ class ConfoundReport(Table):
     photographs : ndarray of shape (n,), bool
     groups : ndarray of shape (n,), int
     seed : int
+
+    See Also
+    --------
+    audit_confounds : Makes it.
+    ConfoundDisplay : Draws it.
     """
 
     cues: tuple

@@ -36,6 +36,17 @@ def style(index):
     return {"color": COLOURS[colour], "linestyle": STROKES[turn % len(STROKES)]}
 
 
+def plainly(name):
+    """A name that matplotlib takes neither for a formula nor, in a legend, for a private one."""
+    name = str(name).replace("$", r"\$")
+    return f" {name}" if name.startswith("_") else name
+
+
+def room_for(names):
+    """Inches that a figure needs beside its usual width, lest long names squeeze the axes."""
+    return 0.08 * max(0, *(len(str(name)) - 20 for name in names))
+
+
 def spread(positions, gap, low, high):
     """Move positions as little as possible (least squares) until they are ``gap`` apart.
 

@@ -7,7 +7,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import column_or_1d
 
 from ...ground.types import Features, Photographs, RandomState
-from .drawing import COLOURS, MARKERS, new_axes
+from .drawing import COLOURS, MARKERS, new_axes, plainly
 
 
 class EmbeddingDisplay:
@@ -28,6 +28,10 @@ class EmbeddingDisplay:
     scatters_ : dict of str to matplotlib PathCollection
         By label, in the order in which labels first come.
     ax_, figure_ : matplotlib Axes and Figure
+
+    See Also
+    --------
+    ScoreDisplay : What a head makes of the features.
 
     Examples
     --------
@@ -61,7 +65,7 @@ class EmbeddingDisplay:
 
         Parameters
         ----------
-        estimator : BladesEncoder, FrozenEstimator or Pipeline
+        estimator : BladesEncoder, FrozenEstimator, BladesDetector or Pipeline
             Of a pipeline that ends in a head, all before the head.
         X : array-like
             What the estimator takes.
@@ -73,7 +77,8 @@ class EmbeddingDisplay:
         EmbeddingDisplay
         """
         if not hasattr(estimator, "transform"):
-            estimator = estimator[:-1]
+            encoder = getattr(estimator, "encoder_", None)  # a BladesDetector's
+            estimator = estimator[:-1] if encoder is None else encoder
         return cls.from_features(
             estimator.transform(X),
             labels,
@@ -151,7 +156,7 @@ class EmbeddingDisplay:
                 marker=MARKERS[index % len(MARKERS)],
                 edgecolor="white",
                 linewidth=0.4,
-                label=f"{label} (n = {rows.sum()})",
+                label=f"{plainly(label)} (n = {rows.sum()})",
             )
         ax.set(xlabel=self.axis_names[0], ylabel=self.axis_names[1], xticks=[], yticks=[])
         ax.set_aspect("equal")

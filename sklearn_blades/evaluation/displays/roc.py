@@ -7,7 +7,7 @@ from sklearn.metrics import auc, roc_curve
 
 from ...ground.types import Column, Photographs
 from ..judge import judge
-from .drawing import GREY, MARKERS, THRESHOLD, new_axes, style
+from .drawing import GREY, MARKERS, THRESHOLD, new_axes, plainly, style
 from .parts import scores_by_generator, share_flagged
 
 
@@ -31,6 +31,11 @@ class RocByGeneratorDisplay:
     points_ : dict of str to matplotlib Line2D
         The operating points; empty without a threshold.
     ax_, figure_ : matplotlib Axes and Figure
+
+    See Also
+    --------
+    ScoreDisplay : The scores behind the curves.
+    evaluate_by_generator : Figures with their intervals.
 
     Examples
     --------
@@ -154,7 +159,7 @@ class RocByGeneratorDisplay:
         self.figure_ = ax.figure
         self.lines_, self.points_ = {}, {}
         for index, (name, area) in enumerate(self.roc_auc.items()):
-            label = f"{name} (AUC = {area:.2f})"
+            label = f"{plainly(name)} (AUC = {area:.2f})"
             (self.lines_[name],) = ax.plot(
                 self.fpr[name], self.tpr[name], label=label, **style(index)
             )

@@ -7,7 +7,7 @@ import numpy as np
 from ...ground.types import Column, Photographs
 from ..judge import judge
 from ..labels import PHOTOGRAPHS
-from .drawing import DIRECTION, GREY, THRESHOLD, new_axes
+from .drawing import DIRECTION, GREY, THRESHOLD, new_axes, plainly, room_for
 from .parts import scores_by_generator, share_flagged
 
 _FLAGGED, _PASSED = "#D55E00", "#56B4E9"
@@ -41,6 +41,11 @@ class ScoreDisplay:
     line_ : matplotlib Line2D or None
         The threshold; None where nothing can be flagged (``-inf``), too.
     ax_, figure_ : matplotlib Axes and Figure
+
+    See Also
+    --------
+    RocByGeneratorDisplay : The same scores at every threshold.
+    evaluate_by_generator : Figures with their intervals.
 
     Examples
     --------
@@ -191,7 +196,7 @@ class ScoreDisplay:
             Itself.
         """
         groups = {PHOTOGRAPHS: self.photographs, **self.generated}
-        self.ax_ = ax = new_axes(ax, size=(7.6, 1.4 + 0.75 * len(groups)))
+        self.ax_ = ax = new_axes(ax, size=(7.6 + room_for(groups), 1.4 + 0.75 * len(groups)))
         self.figure_ = ax.figure
         edges = _edges(limits or _limits(groups, self.threshold), bins, self.threshold)
         cut = -np.inf if self.threshold is None else self.threshold
@@ -212,7 +217,8 @@ class ScoreDisplay:
         ax, rows = self.ax_, -np.arange(len(groups))
         ax.set(xlim=(edges[0], edges[-1]), ylim=(rows[-1] - 0.05, 1))
         ax.hlines(rows, *ax.get_xlim(), color=GREY, linewidth=0.8)
-        ax.set_yticks(rows + 0.35, [f"{name}\n(n = {len(s)})" for name, s in groups.items()])
+        names = [f"{plainly(name)}\n(n = {len(scores)})" for name, scores in groups.items()]
+        ax.set_yticks(rows + 0.35, names)
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel(f"{self.unit}\n{DIRECTION}")
         for row, scores in zip(rows, groups.values(), strict=True):

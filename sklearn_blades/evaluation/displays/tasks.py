@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .drawing import COLOURS, GREY, label_line_ends, new_axes, style
+from .drawing import COLOURS, GREY, label_line_ends, new_axes, plainly, style
 
 _WIDE = 5  # largest weight over smallest, beyond which they are drawn on a logarithmic scale
 LEVEL = "level"
@@ -30,6 +30,11 @@ class TaskWeightsDisplay:
     labels_ : list of matplotlib Annotation
         The names at the ends of the lines.
     ax_, figure_ : matplotlib Axes and Figure
+
+    See Also
+    --------
+    TaskReadingsDisplay : What was learned, in one photograph.
+    sklearn_blades.BladesEncoder : Its ``history_`` holds the weights.
 
     Examples
     --------
@@ -115,7 +120,9 @@ class TaskWeightsDisplay:
         _set_heights(ax, [value for values in self.weights.values() for value in values])
         ends = [values[-1] for values in self.weights.values()]
         colours = [line.get_color() for line in self.lines_.values()]
-        self.labels_ = label_line_ends(ax, list(self.weights), epochs[-1], ends, colours)
+        self.labels_ = label_line_ends(
+            ax, [plainly(n) for n in self.weights], epochs[-1], ends, colours
+        )
         return self
 
 
@@ -153,6 +160,11 @@ class TaskReadingsDisplay:
     line_ : matplotlib Line2D
         The levels, as points on a scale from low to high.
     ax_, figure_ : matplotlib Axes and Figure
+
+    See Also
+    --------
+    TaskWeightsDisplay : How much each task counted.
+    sklearn_blades.BladesEncoder : Its ``read_tasks`` gives the readings.
 
     Examples
     --------
@@ -271,7 +283,7 @@ def _name_rows(ax, rows):
     tasks = list(dict.fromkeys(task for task, *_ in rows))
     names = []
     for y, (task, answer, value) in enumerate(rows):
-        names.append(task if answer == LEVEL else f"{task}: {answer}")
+        names.append(plainly(task if answer == LEVEL else f"{task}: {answer}"))
         text = f"{value:.1f}" if answer == LEVEL else f"{value:.0%}"
         if tasks.index(task) % 2:
             ax.axhspan(y - 0.5, y + 0.5, color="0.95", linewidth=0, zorder=0)
@@ -281,9 +293,9 @@ def _name_rows(ax, rows):
 
 
 def _with(estimator, name):
-    """The estimator, or the first step of its pipeline, that has an attribute or method."""
+    """The estimator, its encoder or the first step of its pipeline, that has such an attribute."""
     steps = [step for _, step in getattr(estimator, "steps", [])]
-    for candidate in (estimator, *steps):
+    for candidate in (estimator, getattr(estimator, "encoder_", None), *steps):
         if hasattr(candidate, name):
             return candidate
     raise TypeError(

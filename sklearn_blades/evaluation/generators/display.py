@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...ground.types import Column, Photographs
-from ..displays.drawing import COLOURS, new_axes
+from ..displays.drawing import COLOURS, new_axes, plainly, room_for
 from ..judge import judge
 from .figures import FIGURES
 from .measure import report_by_generator
@@ -24,6 +24,11 @@ class GeneratorDisplay:
     dots_ : matplotlib ErrorbarContainer
         From bottom to top: the average, then the generators, the last one first.
     ax_, figure_ : matplotlib Axes and Figure
+
+    See Also
+    --------
+    evaluate_by_generator : Makes the report.
+    RocByGeneratorDisplay : Every threshold instead of one.
     """
 
     def __init__(self, report: Any) -> None:
@@ -103,7 +108,8 @@ class GeneratorDisplay:
         """
         check_figure(name)
         rows = [self.report.average, *self.report.rows[::-1]]
-        ax = new_axes(ax, size=(6.4, 1.2 + 0.32 * len(rows)))
+        names = [f"{plainly(row.generator)} ({row.n_generated})" for row in rows]
+        ax = new_axes(ax, size=(6.4 + room_for(names), 1.3 + 0.32 * len(rows)))
         values, lows, highs = zip(*(getattr(row, name) for row in rows), strict=True)
         # A percentile interval may leave its figure outside; a bar cannot be negative.
         below = [max(value - low, 0) for value, low in zip(values, lows, strict=True)]
@@ -115,12 +121,12 @@ class GeneratorDisplay:
         ax.axhline(0.5, color="0.7", linewidth=0.8)
         if name in ("auc", "balanced_accuracy"):
             ax.axvline(0.5, color="0.7", linewidth=0.8, linestyle="--")  # chance
-        ax.set_yticks(list(places), [f"{row.generator} ({row.n_generated})" for row in rows])
+        ax.set_yticks(list(places), names)
         n = self.report.average.n_photographs
         ax.set(
             xlim=(-0.02, 1.02),
             ylim=(-0.6, len(rows) - 0.4),
-            xlabel=f"{FIGURES[name]}, {n} photographs against each (95 % interval)",
+            xlabel=f"{FIGURES[name]} (95 % interval)\n{n} photographs against each",
         )
         self.ax_, self.figure_ = ax, ax.figure
         return self

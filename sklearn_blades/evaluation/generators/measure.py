@@ -52,6 +52,10 @@ def report_by_generator(
     Returns
     -------
     GeneratorReport
+
+    See Also
+    --------
+    evaluate_by_generator : The same from a detector and photographs.
     """
     scores, flagged = checked_predictions(scores, flagged)
     labels = Labels.of(

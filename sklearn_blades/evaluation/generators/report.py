@@ -20,6 +20,15 @@ LEGEND = (
 )
 
 
+PRINTED = ("n_generated", "auc", "tpr", "fpr")
+SHORT_LEGEND = (
+    "AUC: {n} photographs against this generator's faces. TPR: share of these that are flagged "
+    "(caught) at the detector's threshold. FPR: share of the photographs that are flagged (false "
+    "alarms). In brackets: 95 % intervals. Average: the plain mean over generators. All figures: "
+    "to_frame(), to_markdown()."
+)
+
+
 @dataclass(frozen=True)
 class GeneratorRow:
     """All photographs against one generator's faces; "positive" is AI-generated.
@@ -70,6 +79,11 @@ class GeneratorReport(Table):
         In the order in which the generators first appear.
     average : GeneratorRow
         Every figure's plain mean over ``rows``: generators count alike, whatever their size.
+
+    See Also
+    --------
+    evaluate_by_generator, report_by_generator : Make it.
+    GeneratorDisplay : Draws it.
     """
 
     rows: tuple
@@ -134,6 +148,10 @@ class GeneratorReport(Table):
         sizes = ("n_photographs", "n_generated")
         figures = FIGURES if columns is None else [check_figure(name) for name in columns]
         return super().to_markdown((*sizes, *figures), intervals=intervals, legend=legend)
+
+    def __str__(self):
+        legend = SHORT_LEGEND.format(n=self.average.n_photographs)
+        return f"{super().to_markdown(PRINTED, legend=False)}\n\n{legend}"
 
     def plot(self, ax: Any = None, *, name: str = "auc") -> Any:
         """Draw one figure of all generators; returns the `GeneratorDisplay`."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..displays.drawing import GREY, THRESHOLD, new_axes, style
+from ..displays.drawing import GREY, THRESHOLD, new_axes, plainly, style
 from .report import MEASURES
 
 
@@ -20,6 +20,10 @@ class RobustnessDisplay:
     ax_, figure_ : matplotlib Axes and Figure
     lines_ : list of matplotlib ErrorbarContainer
         One per degradation, in the report's order.
+
+    See Also
+    --------
+    robustness_curve : Makes the report.
     """
 
     def __init__(self, report: Any) -> None:
@@ -47,9 +51,13 @@ class RobustnessDisplay:
             part = [row for row in rows if row.degradation == name]
             estimates = [getattr(row, measure) for row in part]
             value, low, high = np.array([(e.value, e.low, e.high) for e in estimates]).T
-            x, whiskers = [places[id(row)] for row in part], [value - low, high - value]
+            x = [places[id(row)] for row in part]
+            # An interval may leave its figure outside, by rounding or resampling; no bar can.
+            whiskers = np.maximum([value - low, high - value], 0)
             self.lines_.append(
-                ax.errorbar(x, value, whiskers, marker="o", capsize=3, label=name, **style(index))
+                ax.errorbar(
+                    x, value, whiskers, marker="o", capsize=3, label=plainly(name), **style(index)
+                )
             )
         ax.axhline(getattr(clean, measure).value, color=GREY, label="undegraded")
         if measure == "false_alarms" and self.report.target_fpr is not None:

@@ -61,6 +61,11 @@ class RobustnessReport(Table):
         The false-alarm rate that the detector promised.
     scores : dict of (degradation, severity) to ndarray of shape (n,)
         Higher = more photographic; NaN where the face was lost.
+
+    See Also
+    --------
+    robustness_curve : Makes it.
+    RobustnessDisplay : Draws it.
     """
 
     rows: tuple
