@@ -45,6 +45,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/\w+\.py$",
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
+    "capture_repr": (),  # what is shown is printed or drawn
     "parallel": 2,
     "download_all_examples": False,
     "show_memory": False,

@@ -51,4 +51,5 @@ for n in (1, 2, 4):
     ax.errorbar(components[rows], mean, spread, marker="o", capsize=3, label=f"{n} in the mixture")
 ax.set(xlabel="principal components kept", ylabel="AUC (mean and spread over folds)", xscale="log")
 ax.set_xticks([4, 16, 32], ["4", "16", "32"])
+ax.minorticks_off()
 ax.legend()
