@@ -110,7 +110,7 @@ class TestFit:
         for path in photos:
             shutil.copy(path, folder)
         (folder / "text.jpg").write_text("no picture")
-        common = ["--encoder", "default", "--epochs", 0, "--faces", "whole", "--target-fpr", 0.2]
+        common = ["--encoder", "tiny", "--epochs", 0, "--faces", "whole", "--target-fpr", 0.2]
         code, said, err = blades("fit", folder, "-o", model, *common, "--json")
         assert code == 1  # one is unreadable
         assert json.loads(said)["target_fpr"] == 0.2
@@ -131,7 +131,7 @@ class TestFit:
         make_photos(6, tmp_path / "fakes" / "one", generated="noiseless", random_state=5)
         make_photos(6, tmp_path / "fakes" / "two", generated="noiseless", random_state=6)
         model, folder = tmp_path / "my.blades", Path(photos[0]).parent
-        common = ["--encoder", "default", "--epochs", 0, "--faces", "whole", "--target-fpr", 0.3]
+        common = ["--encoder", "tiny", "--epochs", 0, "--faces", "whole", "--target-fpr", 0.3]
         code, said, _ = blades("fit", folder, "--fakes", tmp_path / "fakes", "-o", model, *common)
         assert code == 0
         assert "BladesHybrid" in said

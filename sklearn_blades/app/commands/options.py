@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-ENCODERS = ("auto", "lite", "scratch", "default", "published")
+ENCODERS = ("auto", "imagenet", "scratch", "published", "tiny")
 SHOWN = 10
 """Files that are listed; all are in the files that `--csv`, `--html` and `--out` name."""
 

