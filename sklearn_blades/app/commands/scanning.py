@@ -37,17 +37,24 @@ def scan(
     for path in (csv, html):
         if path is not None and not path.absolute().parent.is_dir():
             raise FileNotFoundError(f"{path.parent}: there is no such folder.")
-    found = scanned(
-        model,
-        where,
-        out=out,
-        target_fdr=target_fdr,
-        resume=not no_resume,
-        n_jobs=jobs,
-        unsure=unsure,
-        reasons=[name.strip() for name in reasons.split(",") if name.strip()],
-        reference=reference,
-    )
+    try:
+        found = scanned(
+            model,
+            where,
+            out=out,
+            target_fdr=target_fdr,
+            resume=not no_resume,
+            n_jobs=jobs,
+            unsure=unsure,
+            reasons=[name.strip() for name in reasons.split(",") if name.strip()],
+            reference=reference,
+        )
+    except KeyboardInterrupt:
+        kept = (
+            "nothing is kept without --out" if out is None else f"the same command goes on: {out}"
+        )
+        said(f"interrupted; {kept}")
+        raise typer.Exit(130) from None
     if csv is not None:
         found.to_csv(csv)
     if html is not None:
