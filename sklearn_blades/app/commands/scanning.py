@@ -50,22 +50,15 @@ def scan(
             reference=reference,
         )
     except KeyboardInterrupt:
-        kept = (
-            "nothing is kept without --out" if out is None else f"the same command goes on: {out}"
-        )
-        said(f"interrupted; {kept}")
+        said(f"interrupted; the same command goes on: {out}" if out else "interrupted")
         raise typer.Exit(130) from None
     if csv is not None:
         found.to_csv(csv)
     if html is not None:
         found.to_html(html, thumbnails=not no_thumbnails)
-    if as_json:
-        _put_json(found)
-    else:
-        _list(found)
-    for path in (out, csv, html):
-        if path is not None:
-            said(f"written: {path}")
+    (_put_json if as_json else _list)(found)
+    for path in filter(None, (out, csv, html)):
+        said(f"written: {path}")
     raise typer.Exit(int(found.counts["unreadable"] > 0))
 
 
