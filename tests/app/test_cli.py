@@ -79,6 +79,20 @@ class TestScan:
         assert answer["scan"]["target_fpr"] == 0.2
         assert err == ""  # silent in a pipe
 
+    def test_interrupted(self, blades, blades_file, folder, tmp_path, monkeypatch):
+        def pressed(*_):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as changed:
+            changed.setattr("sklearn_blades.app.finding._verdicts", pressed)
+            args = ["scan", folder, "-m", blades_file, "--out", tmp_path / "scan.jsonl"]
+            code, _, err = blades(*args)
+        assert code == 130
+        assert "the same command goes on: " in err
+        code, said, _ = blades(*args)
+        assert code == 1
+        assert said.startswith("13 files: ")
+
     @pytest.mark.parametrize(
         ("args", "words"),
         [
@@ -214,7 +228,7 @@ def test_names_do_not_steer_the_terminal(blades, blades_file, photos, tmp_path):
 
 @pytest.mark.filterwarnings("ignore::sklearn_blades.errors.SmallSampleWarning")
 def test_demo(blades, tmp_path):
-    code, _, _ = blades("demo", tmp_path / "demo", "-n", 60, "--epochs", 0)
+    code, _, _ = blades("demo", tmp_path / "demo", "-n", 45, "--epochs", 0)
     assert code == 0
     assert {"detector.blades", "scan.jsonl", "scan.csv"} <= {
         path.name for path in (tmp_path / "demo").iterdir()

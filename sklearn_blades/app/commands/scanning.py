@@ -37,28 +37,28 @@ def scan(
     for path in (csv, html):
         if path is not None and not path.absolute().parent.is_dir():
             raise FileNotFoundError(f"{path.parent}: there is no such folder.")
-    found = scanned(
-        model,
-        where,
-        out=out,
-        target_fdr=target_fdr,
-        resume=not no_resume,
-        n_jobs=jobs,
-        unsure=unsure,
-        reasons=[name.strip() for name in reasons.split(",") if name.strip()],
-        reference=reference,
-    )
+    try:
+        found = scanned(
+            model,
+            where,
+            out=out,
+            target_fdr=target_fdr,
+            resume=not no_resume,
+            n_jobs=jobs,
+            unsure=unsure,
+            reasons=[name.strip() for name in reasons.split(",") if name.strip()],
+            reference=reference,
+        )
+    except KeyboardInterrupt:
+        said(f"interrupted; the same command goes on: {out}" if out else "interrupted")
+        raise typer.Exit(130) from None
     if csv is not None:
         found.to_csv(csv)
     if html is not None:
         found.to_html(html, thumbnails=not no_thumbnails)
-    if as_json:
-        _put_json(found)
-    else:
-        _list(found)
-    for path in (out, csv, html):
-        if path is not None:
-            said(f"written: {path}")
+    (_put_json if as_json else _list)(found)
+    for path in filter(None, (out, csv, html)):
+        said(f"written: {path}")
     raise typer.Exit(int(found.counts["unreadable"] > 0))
 
 
