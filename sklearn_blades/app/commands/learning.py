@@ -91,3 +91,4 @@ def _saved(detector, output, as_json, what):
     else:
         put(f"Of photographs like the {n} that calibrated, {100 * rate:.3g} % are flagged at most.")
     put(f"Next: blades scan FOLDER -m {output} --html report.html")
+    said("Scan other photographs than these: those that a detector learned from are no test of it.")
