@@ -79,10 +79,9 @@ def evaluate_by_generator(
 
     The 95 % intervals of accuracy, TNR, FPR, TPR and FNR are Clopper and Pearson's, with
     ``groups`` Korn and Graubard's; that of the AUC is Newcombe's. Below two groups of a side they
-    have no ends (NaN). All others are percentiles of the draws. What follows from two
-    rates that do not vary gets what follows from their bounds. Where an AP
-    is 0 or 1 its interval has no width: look at n.
-    The average's interval is over draws in which all generators meet the same photographs.
+    have no ends (NaN). All others have the spread of the draws, on the scale of log odds, and
+    Student's quantile for the smaller side. What follows from two rates that do not vary gets what
+    follows from their bounds. For the average all generators meet the same photographs in a draw.
 
     Examples
     --------

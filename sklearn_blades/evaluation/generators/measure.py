@@ -12,8 +12,8 @@ from ..statistics.intervals import (
     Estimate,
     auc_estimate,
     exact_interval,
-    percentile_interval,
     rate_estimate,
+    redrawn_interval,
 )
 from .figures import FIGURES, figures, redrawn
 from .report import GeneratorReport, GeneratorRow
@@ -97,18 +97,26 @@ def _rows(measure, draws, labels, scores, flagged):
     parts = [measure(weights) for weights in draws]
     drawn = {name: np.concatenate([part[name] for part in parts], axis=1) for name in FIGURES}
     n_photographs, rows = int((sets == 0).sum()), []
+    names = np.arange(len(sets)) if labels.groups is None else labels.groups
+
+    def units(*numbers):
+        """Rows, or groups, of the smaller side: photographs, or faces of these generators."""
+        return min(len(np.unique(names[side])) for side in (sets == 0, np.isin(sets, numbers)))
+
     for index, generator in enumerate(known):
         estimates = {}
         for name in FIGURES:
             value = float(values[name][index, 0])
             interval = _own_interval(name, labels, index + 1, scores, flagged)
-            estimates[name] = Estimate(
-                value, *(interval or percentile_interval(drawn[name][index]))
-            )
+            if interval is None:
+                interval = redrawn_interval(value, drawn[name][index], units(index + 1))
+            estimates[name] = Estimate(value, *interval)
         n_generated = int((sets == index + 1).sum())
-        _widen(estimates, n_photographs, n_generated)
+        still = [name for name in FIGURES if not np.nanstd(drawn[name][index])]
+        _widen(estimates, still, n_photographs, n_generated)
         rows.append(GeneratorRow(generator, n_photographs, n_generated, **estimates))
-    average = {name: _average(name, rows, drawn[name].mean(axis=0)) for name in FIGURES}
+    fewest = units(*range(1, len(known) + 1))
+    average = {name: _average(name, rows, drawn[name].mean(axis=0), fewest) for name in FIGURES}
     return [*rows, GeneratorRow(AVERAGE, n_photographs, int((sets > 0).sum()), **average)]
 
 
@@ -129,12 +137,12 @@ def _own_interval(name, labels, number, scores, flagged):
     return rate_estimate(hits[rows], groups=groups[rows])[1:]
 
 
-def _widen(estimates, n_photographs, n_generated):
+def _widen(estimates, still, n_photographs, n_generated):
     """Give figures that no draw changed, where nothing is flagged say, the bounds of the rates."""
     bounds = zip(estimates["tnr"][1:], estimates["tpr"][1:], strict=True)
     low, high = (_from_rates(tnr, tpr, n_photographs, n_generated) for tnr, tpr in bounds)
     for name in low:
-        if estimates[name].low == estimates[name].high:
+        if name in still:
             estimates[name] = Estimate(estimates[name].value, low[name], high[name])
 
 
@@ -149,13 +157,13 @@ def _from_rates(tnr, tpr, n_photographs, n_generated):
     }
 
 
-def _average(name, rows, draws):
+def _average(name, rows, draws, n_units):
     estimates = [getattr(row, name) for row in rows]
     if len(estimates) == 1:
         return estimates[0]
     value = float(np.mean([one.value for one in estimates]))
-    low, high = percentile_interval(draws)
-    if name in ("tnr", "fpr") or low == high:
+    low, high = redrawn_interval(value, draws, n_units)
+    if name in ("tnr", "fpr") or low == high or value in (0.0, 1.0):
         # The same photographs in every row; or no draw that differs. The bounds' means hold.
         low, high = np.mean([one[1:] for one in estimates], axis=0).tolist()
     return Estimate(value, low, high)
