@@ -106,12 +106,12 @@ def test_sections_on_a_card_fail_alone_and_all_are_kept(tmp_path, monkeypatch):
 
 
 def test_task_scores_are_measured_in_a_process_of_their_own():
-    ratios, details = task_scores.measure(1, small=4, large=16)
+    ratios, details = task_scores.measure(1, small=8, large=16)
     (row,) = details["rounds"]
     assert 100 < row["many"]["peak_mb"] < task_scores.MOST_MB
     assert row["many"]["seconds"] > 0
     assert ratios[0].reached
-    scores = task_scores.scored(16, different=4)
+    scores = task_scores.scored(16, different=8)
     assert {"manipulated", "ISOSpeedRatings"} <= {*scores}
     assert all(0 <= score["loss"] <= 1 for score in scores.values())
 
