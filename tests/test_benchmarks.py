@@ -106,12 +106,12 @@ def test_sections_on_a_card_fail_alone_and_all_are_kept(tmp_path, monkeypatch):
 
 
 def test_task_scores_are_measured_in_a_process_of_their_own():
-    ratios, details = task_scores.measure(1, small=8, large=40)
+    ratios, details = task_scores.measure(1, small=8, large=16)
     (row,) = details["rounds"]
     assert 100 < row["many"]["peak_mb"] < task_scores.MOST_MB
     assert row["many"]["seconds"] > 0
     assert ratios[0].reached
-    scores = task_scores.scored(40, different=8)
+    scores = task_scores.scored(16, different=8)
     assert {"manipulated", "ISOSpeedRatings"} <= {*scores}
     assert all(0 <= score["loss"] <= 1 for score in scores.values())
 
@@ -156,10 +156,10 @@ def test_mutated_files_end_in_typed_errors_or_answers(part):
 @linux
 def test_a_killed_save_leaves_a_whole_file_and_the_next_one_sweeps():
     # In a process of its own: what is killed is a fork, before torch has threads.
-    program = "from benchmarks._kills import kills; print(kills(4, 1, ['save'])['save'])"
+    program = "from benchmarks._kills import kills; print(kills(2, 1, ['save'])['save'])"
     command = [sys.executable, "-W", "ignore", "-c", program]
     found = ast.literal_eval(subprocess.check_output(command, text=True))
-    assert (found["kills"], found["whole"], found["parts_left_in_the_end"]) == (4, 4, 0)
+    assert (found["kills"], found["whole"], found["parts_left_in_the_end"]) == (2, 2, 0)
 
 
 def test_a_damaged_file_that_answers_otherwise_is_counted_by_that_name():

@@ -7,12 +7,15 @@ from functools import partial
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from benchmarks import contrast
 from benchmarks.contrast import ARMS, KINDS, UNTOUCHED, Features, row_of, without_generators
 from benchmarks.real_results import CROPS
 from benchmarks.travel import UNSEEN, Faces, summary
-from sklearn_blades import BladesBinary, BladesEncoder, BladesHybrid
+from sklearn_blades import BladesBinary, BladesEncoder, BladesHybrid, BladesOneClass
 from sklearn_blades.datasets import make_photos
 
 EYES = ("catch_lights", "mismatched_eyes")
@@ -61,11 +64,18 @@ def features(root):
     return Features(root, encoder.fit(["never opened.jpg"]), 18)
 
 
+@pytest.fixture(autouse=True)
+def few_epochs(monkeypatch):
+    """Heads that learn little: no test here is about what they find."""
+    binary = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
+    quick = partial(BladesHybrid, one_class=BladesOneClass(1), binary=binary)
+    monkeypatch.setattr(contrast, "BladesBinary", partial(BladesBinary, max_epochs=1))
+    monkeypatch.setattr(contrast, "BladesHybrid", quick)
+
+
 def test_a_row_judges_every_arm_on_the_same_faces(root, features, tmp_path, monkeypatch):
     monkeypatch.setattr(contrast, "ARMS", {"catch_lights": ("catch_lights",), "all kinds": EYES})
     monkeypatch.setattr(contrast, "KINDS", dict.fromkeys(EYES))
-    quick = BladesBinary(max_epochs=3, class_weight="balanced")
-    monkeypatch.setattr(contrast, "BladesHybrid", partial(BladesHybrid, binary=quick))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # few photographs
         rows = [row_of(taught, root, features, 0) for taught in contrast.TAUGHT]
