@@ -35,7 +35,11 @@ from .travel import LITE, UNSEEN, Faces, _added, judged, one_class_of, summary
 
 KINDS = {how.name: (how.name,) for how in PSEUDO_FAKES}
 EDITS = tuple(how.name for how in MANIPULATIONS)
-ARMS = {**KINDS, "all kinds": tuple(KINDS), "the method's four": EDITS}
+ARMS = {
+    **KINDS, "all kinds": tuple(KINDS), "the method's four": EDITS,
+    "the four and oversmoothing": (*EDITS, "oversmoothing"),
+}  # fmt: skip
+ADDED = ("all kinds", "the four and oversmoothing")  # to the one-class head's scores
 UNTOUCHED = "untouched"
 
 
@@ -148,8 +152,10 @@ def unknowing(faces, features, seed):
     def one_class(rows):
         return head.score_samples(features(rows))
 
-    added = _added([one_class, ways["all kinds"]], faces.calibration)
-    ways = {"one-class": one_class, **ways, "all kinds + one-class": added}
+    added = {
+        f"{name} + one-class": _added([one_class, ways[name]], faces.calibration) for name in ADDED
+    }
+    ways = {"one-class": one_class, **ways, **added}
     generators = sorted(set(column(faces.generated, "generator")))
     return dict.fromkeys(generators, ways), flagged(head, "one-class", faces, features)
 

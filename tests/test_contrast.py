@@ -75,6 +75,7 @@ def few_epochs(monkeypatch):
 
 def test_a_row_judges_every_arm_on_the_same_faces(root, features, tmp_path, monkeypatch):
     monkeypatch.setattr(contrast, "ARMS", {"catch_lights": ("catch_lights",), "all kinds": EYES})
+    monkeypatch.setattr(contrast, "ADDED", ("all kinds",))
     monkeypatch.setattr(contrast, "KINDS", dict.fromkeys(EYES))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # few photographs
