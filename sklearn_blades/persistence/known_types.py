@@ -27,14 +27,9 @@ from ..estimators.one_class import BladesOneClass
 from ..ground.device import parse_device
 from ..ground.sklearn_private import CALIBRATORS, CalibratedClassifier
 from ..photos.faces import Face
-from ..pretext.tasks import (
-    CategoricalTag,
-    Manipulated,
-    ManipulatedRegions,
-    OrdinalTag,
-    TaskSet,
-    WhichManipulation,
-)
+from ..pretext.face_tasks import Manipulated, ManipulatedRegions, WhichManipulation
+from ..pretext.tags import CategoricalTag, OrdinalTag
+from ..pretext.tasks import TaskSet
 from ..residuals import NativeResiduals
 from ..towers.architectures import Preprocessing
 from ..towers.embedding import JointEmbedding

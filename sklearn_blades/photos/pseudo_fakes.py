@@ -50,6 +50,10 @@ class PseudoFakes(NamedTuple):
         The same photographs under the same small map, not edited.
     kinds : list of str
         What was done to each; what heads take as ``generator``.
+
+    See Also
+    --------
+    pseudo_fakes : Makes them.
     """
 
     pictures: list[np.ndarray]
