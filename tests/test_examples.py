@@ -34,12 +34,16 @@ def load(name):
     return module
 
 
-def test_quickstart_small():
+def test_quickstart_small(tmp_path):
     command = [sys.executable, "-W", "ignore", EXAMPLES / "quickstart.py"]
-    small = ["--epochs", "1", "--scale", "0.05"]
+    small = ["--epochs", "1", "--scale", "0.05", "--page", tmp_path / "page.html"]
     done = subprocess.run([*command, *small], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "False alarms: promised 5%" in done.stdout
+    printed = [f"\n{number}. " in done.stdout for number in range(1, 5)]
+    assert printed == [True] * 4
+    for name in ("diffusion", "noiseless", "second source", "a stand-in"):
+        assert f"\n{name}" in done.stdout
+    assert "data:image/webp" in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Simulated figures prove the machinery, not detection." in done.stdout
 
 
