@@ -22,7 +22,7 @@ from sklearn.metrics import roc_auc_score
 from examples.real_photos import column, read_manifest, split_photographs
 from sklearn_blades import BladesBranches, BladesEncoder, BladesOneClass
 from sklearn_blades.errors import SmallSampleWarning
-from sklearn_blades.evaluation.statistics.intervals import auc_estimate, percentile_interval
+from sklearn_blades.evaluation.statistics.intervals import auc_estimate
 from sklearn_blades.heads.fusion import log_p_values
 from sklearn_blades.photos.regions import face_region
 from sklearn_blades.residuals import NativeResiduals
@@ -188,7 +188,7 @@ def over_sources(of_seeds):
     areas = np.array([[*one["areas"].values()] for one in of_seeds]).mean(axis=0)
     rng = np.random.default_rng(0)
     draws = areas[rng.integers(0, len(areas), (DRAWS, len(areas)))].mean(axis=1)
-    return areas.mean(), *percentile_interval(draws)
+    return areas.mean(), *np.percentile(draws, [2.5, 97.5])
 
 
 def summary(result):

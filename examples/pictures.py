@@ -33,10 +33,10 @@ NOTE = "simulated pictures: this proves the machinery, not detection"
 
 def with_generators(photos):
     """New photographs and all generated faces: paths, labels (1 = photograph), generators."""
-    kinds = ("photographs", *GENERATORS)
+    kinds = ("same source", *GENERATORS)
     X = np.concatenate([photos[kind] for kind in kinds])
     generator = np.repeat(kinds, [len(photos[kind]) for kind in kinds])
-    return X, (generator == "photographs").astype(int), generator
+    return X, (generator == "same source").astype(int), generator
 
 
 def fit_detectors(photos, epochs, seed=0):
@@ -71,7 +71,7 @@ def draw(photos, one_class, binary):
     rows = X[new], y[new]
 
     yield "task_weights", TaskWeightsDisplay.from_estimator(one_class)
-    yield "task_readings", TaskReadingsDisplay.from_estimator(one_class, photos["photographs"][0])
+    yield "task_readings", TaskReadingsDisplay.from_estimator(one_class, photos["same source"][0])
     yield "embedding", EmbeddingDisplay.from_estimator(one_class, X, generator)
     for name, detector in (("one_class", one_class), ("binary", binary)):
         yield (

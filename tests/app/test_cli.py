@@ -103,7 +103,7 @@ class TestScan:
             (["scan", "{folder}"], "Missing option"),
             (["scan", "{folder}", "-m", "{model}", "--reasons", "magic"], "'magic' is none of"),
             (["guess"], "No such command"),
-            (["fit", "{folder}", "--encoder", "best"], "choose from auto, lite"),
+            (["fit", "{folder}", "--encoder", "best"], "choose from auto, imagenet"),
             (["info", "nothing.jpg"], "there is no such file"),
         ],
     )

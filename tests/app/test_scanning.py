@@ -216,7 +216,7 @@ class TestKilled:
     def test_twice_and_interrupted(self, detector, uploads, tmp_path):
         root, out = tmp_path / "many", tmp_path / "scan.jsonl"
         root.mkdir()
-        for number in range(200):
+        for number in range(500):
             (root / f"{number:03d}.jpg").write_bytes(Path(uploads[number % 12]).read_bytes())
         whole = said(scan(detector, root))
         rows = 0
@@ -233,7 +233,7 @@ class TestKilled:
             assert Scan(out).end is None
         found = scan(detector, root, out=out)
         assert said(found) == whole
-        assert len(lines(out)) == 202
+        assert len(lines(out)) == 502
 
     @staticmethod
     def rows(out):
