@@ -7,13 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from benchmarks import _measure, release, task_scores
+from benchmarks import _measure, audit_level, fusion, release, task_scores
 from benchmarks.release import ReleaseStep
 from benchmarks.reliability import _watch, models, photographs, summary
 from benchmarks.step import LR, PRIMARY, Setting, hypergradient_of, prepared, problem
+from sklearn_blades.datasets import make_photos
+from sklearn_blades.evaluation.confounds.cues import CATEGORICAL, NUMERIC, read_cues
 
 
 @pytest.fixture(scope="module")
@@ -166,3 +169,20 @@ def test_a_damaged_file_that_answers_otherwise_is_counted_by_that_name():
     line = {"outcome": "different", "said": "", "seconds": 1.0, "bytes": 0, "events": {}}
     found = [{**line, "kind": "damaged: cut a"}, {**line, "kind": "forged: edited a"}]
     assert summary(found)["outcomes"] == {"damaged and different": 1, "different": 1}
+
+
+def test_weights_of_two_parts_lose_little_to_the_best():
+    setting = fusion.SETTINGS["one part at chance, 200"]
+    assert fusion.area(0.0, (0, 0.0)) == 0.5
+    lost = fusion.losses(setting, draws=20)
+    assert (lost > 0).all()  # nothing is better than the best
+    assert lost.max() < 0.05
+    worst = fusion.area(0.0, (0, 1.7)) - fusion.area(1.0, (0, 1.7))
+    assert worst > 0.3  # what the part at chance alone would lose
+
+
+def test_an_audit_of_a_planted_cue_finds_it_and_a_null_audit_nothing(tmp_path):
+    rows = [read_cues(path) for path in make_photos(130, tmp_path, random_state=0)]
+    values = {name: np.array([row[name] for row in rows]) for name in (*NUMERIC, *CATEGORICAL)}
+    assert audit_level.audit(values, "planted", 0) == "Confounded"
+    assert audit_level.audit(values, "files", 0) != "Confounded"
