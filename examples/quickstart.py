@@ -5,7 +5,8 @@
 Everything here is simulated: drawn faces, a simulated camera, a small diffusion model of that world
 and four hand-made stand-ins for generators. The figures show how the machinery works, and how its
 promise about false alarms holds and breaks. They say nothing about how well real generated faces
-are found: run real_photos.py for that. No setting was chosen by looking at a generated picture.
+are found: run real_photos.py for that. No setting was chosen on these generators' pictures;
+that the ImageNet encoder is the default was decided on real generated faces (docs/results.md).
 """
 
 import argparse
