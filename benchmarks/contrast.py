@@ -31,7 +31,7 @@ from sklearn_blades.photos.pseudo_fakes import PSEUDO_FAKES
 
 from .pack_faces import unpack
 from .real_results import CROPS
-from .travel import LITE, UNSEEN, Faces, _added, judged, one_class_of, summary
+from .travel import LITE, UNSEEN, Faces, added, judged, one_class_of, summary
 
 KINDS = {how.name: (how.name,) for how in PSEUDO_FAKES}
 EDITS = tuple(how.name for how in MANIPULATIONS)
@@ -152,10 +152,10 @@ def unknowing(faces, features, seed):
     def one_class(rows):
         return head.score_samples(features(rows))
 
-    added = {
-        f"{name} + one-class": _added([one_class, ways[name]], faces.calibration) for name in ADDED
+    sums = {
+        f"{name} + one-class": added([one_class, ways[name]], faces.calibration) for name in ADDED
     }
-    ways = {"one-class": one_class, **ways, **added}
+    ways = {"one-class": one_class, **ways, **sums}
     generators = sorted(set(column(faces.generated, "generator")))
     return dict.fromkeys(generators, ways), flagged(head, "one-class", faces, features)
 

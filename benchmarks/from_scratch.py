@@ -18,7 +18,7 @@ from sklearn_blades.datasets import make_photos
 from sklearn_blades.pretext import Manipulated
 
 RESULTS = Path(__file__).parent / "results"
-QUICKSTART = {
+BASE = {
     "face_locator": "whole",
     "face_margin": 1.6,
     "image_size": 64,
@@ -46,7 +46,7 @@ SETTINGS = {
 
 def measure(setting, train, test, seed):
     """Loss, chance and AUC of every task, and the seconds that the fit took."""
-    params = {**QUICKSTART, **SETTINGS[setting], "random_state": seed}
+    params = {**BASE, **SETTINGS[setting], "random_state": seed}
     start = time.perf_counter()
     encoder = BladesEncoder(**params).fit(train)
     seconds = time.perf_counter() - start

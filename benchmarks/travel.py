@@ -105,14 +105,14 @@ def scorers(faces, features, contrast, seed):
             "binary": lambda rows, binary=binary: binary.decision_function(features(rows)),
         }
         one_class, fakes = ways["one-class"], ways["pseudo"]
-        ways["one-class + pseudo"] = _added([one_class, fakes], faces.calibration)
-        ways["one-class + binary"] = _added([one_class, ways["binary"]], faces.calibration)
-        ways["all three"] = _added([one_class, fakes, ways["binary"]], faces.calibration)
+        ways["one-class + pseudo"] = added([one_class, fakes], faces.calibration)
+        ways["one-class + binary"] = added([one_class, ways["binary"]], faces.calibration)
+        ways["all three"] = added([one_class, fakes, ways["binary"]], faces.calibration)
         heads[generator] = ways
     return heads, head
 
 
-def _added(ways, photographs):
+def added(ways, photographs):
     """Scores in units of their spread over photographs that calibrate, added up."""
     places = [(scores.mean(), scores.std()) for scores in (way(photographs) for way in ways)]
 
@@ -123,9 +123,15 @@ def _added(ways, photographs):
 
 
 def hybrids(faces, features, seed):
-    """`BladesHybrid` by left-out generator: what is shipped, with its own weights and promise."""
+    """`BladesHybrid` by left-out generator, as it is shipped, with weights and promise of its own.
+
+    Returns
+    -------
+    heads : dict as `judged` takes it
+    fitted : list of BladesHybrid
+    """
     photographs = [*faces.density, *faces.calibration]
-    heads = {}
+    heads, fitted = {}, []
     for generator in sorted(set(column(faces.generated, "generator"))):
         fakes = [row for row in faces.generated if row["generator"] != generator]
         rows = [*photographs, *fakes]
@@ -137,8 +143,8 @@ def hybrids(faces, features, seed):
             generator=[row["generator"] or None for row in rows],
         )
         heads[generator] = {"hybrid": lambda rows, head=head: head.score_samples(features(rows))}
-        heads[generator]["hybrid"].head = head
-    return heads
+        fitted.append(head)
+    return heads, fitted
 
 
 def judged(heads, photographs, fakes):
@@ -208,10 +214,10 @@ def row_of(name, faces, base, seed, with_hybrid):
         faces.test, [{**row, "generator": ""} for row in faces.foreign],
     )["one-class"]["average"]  # fmt: skip
     if with_hybrid:
-        shipped = hybrids(faces, features, seed)
+        shipped, fitted_hybrids = hybrids(faces, features, seed)
         for key, found in against_all(shipped, faces).items():
             row[key] |= found
-        row["hybrid"] = alarms_of([h["hybrid"].head for h in shipped.values()], faces, features)
+        row["hybrid"] = alarms_of(fitted_hybrids, faces, features)
     if encoder.n_iter_:
         tasks = encoder.score_tasks(column(faces.test, "path"))
         row["task_aucs"] = {n: round(100 * t["auc"], 1) for n, t in tasks.items() if "auc" in t}

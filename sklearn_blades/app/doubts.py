@@ -61,7 +61,7 @@ def doubted(ask: Asked, rows: Sequence[Row], records: Sequence[PhotoRecord]) -> 
     found = enumerate(crops_again(ask, records))
     faces = {number: face for number, face in found if face is not None}
     turned: dict[int, list[str]] = {number: [] for number in range(len(rows))}
-    harmonise = ask.harmonise
+    harmonise = ask.crop["harmonise"]
     for name, change in VARIANTS.items():
         if not faces:
             break

@@ -55,7 +55,7 @@ def judge(
     ask, unsynced = questions.ask, 0
     n_jobs = getattr(ask.encoder_, "n_jobs", None)
     piece = min(PIECE, chunk_size)
-    for seen in looks(paths, ask.face_locator, n_jobs=n_jobs, piece=piece):
+    for seen in looks(paths, ask.crop.get("face_locator"), n_jobs=n_jobs, piece=piece):
         rows = _rows(questions, seen)
         unsynced += len(rows)
         sync = unsynced >= chunk_size

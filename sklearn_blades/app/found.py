@@ -121,11 +121,9 @@ class Scan:
         thumbnails : bool, default=True
             Show small copies of the pictures.
         """
-        from .report import scan_page
+        from .report import scan_page, write_page
 
-        page = scan_page(self.facts | {"end": self.end}, self, thumbnails=thumbnails)
-        with whole_file(path) as file:
-            file.write(page.encode("utf-8", "backslashreplace"))
+        write_page(path, scan_page(self.facts | {"end": self.end}, self, thumbnails=thumbnails))
 
     def __str__(self) -> str:
         counts = self.counts

@@ -11,13 +11,14 @@ from typing import Any
 
 import joblib
 import numpy as np
-from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from ..errors import SmallSampleWarning
 from ..estimators.answers import AnswersMixin, features_of
-from ..evaluation.judge import head_of, promise_of
+from ..estimators.embedding import crop_how
+from ..estimators.encoder import BladesEncoder
+from ..evaluation.judge import head_of, promise_of, unwrapped
 from ..persistence import load
 from ..persistence.digests import digest
 
@@ -41,11 +42,12 @@ class Asked(AnswersMixin):
         return features_of(self.encoder_, X)
 
     @property
-    def face_locator(self) -> Any:
-        """Where the encoder's faces come from; None where it does not say."""
-        inherited = getattr(self.encoder_, "crop_defaults_", {})
-        own = getattr(self.encoder_, "face_locator", None)
-        return inherited.get("face_locator", own) if own == "haar" else own
+    def crop(self) -> dict[str, Any]:
+        """How the encoder cuts faces, locator and all; {} where it does not say."""
+        if not isinstance(self.encoder_, BladesEncoder):
+            known = self.encoder_.get_params(deep=False)
+            return {name: known[name] for name in ("face_locator",) if name in known}
+        return crop_how(self.encoder_, self.encoder_.crop_defaults_)
 
     @property
     def calibration_scores(self) -> np.ndarray | None:
@@ -59,13 +61,6 @@ class Asked(AnswersMixin):
             warnings.simplefilter("ignore", SmallSampleWarning)  # predict says it
             offset = getattr(head_of(self), "offset_", None)
         return None if offset is None else float(np.ravel(offset)[0])
-
-    @property
-    def harmonise(self) -> int | None:
-        """The quality at which the encoder compresses every face once more."""
-        inherited = getattr(self.encoder_, "crop_defaults_", {})
-        own = getattr(self.encoder_, "harmonise", None)
-        return inherited.get("harmonise") if own is None else own
 
     @property
     def map_limit(self) -> float | None:
@@ -94,6 +89,28 @@ class _Behind:
         return found
 
 
+def taken_apart(detector: Any) -> tuple[Any, Pipeline | None, Any]:
+    """The encoder of a fitted detector, the transformers behind it, if any, and the head.
+
+    Raises
+    ------
+    NotFittedError
+    TypeError
+        If it is no detector of photographs.
+    """
+    inside = unwrapped(detector)
+    check_is_fitted(inside)
+    if hasattr(inside, "head_"):
+        return unwrapped(inside.encoder_), None, inside.head_
+    if isinstance(inside, Pipeline) and len(inside) > 1:
+        middle = inside[1:-1] if len(inside) > 2 else None
+        return unwrapped(inside.steps[0][1]), middle, inside.steps[-1][1]
+    raise TypeError(
+        f"{type(detector).__name__} is no detector of photographs; pass a fitted BladesDetector, "
+        "a pipeline of make_detector, or the path of the .blades file that holds one."
+    )
+
+
 def asked(detector: Any, n_jobs: int | None = None) -> Asked:
     """Take a detector apart; it stays as it is.
 
@@ -110,27 +127,12 @@ def asked(detector: Any, n_jobs: int | None = None) -> Asked:
     """
     if isinstance(detector, str | os.PathLike):
         detector = load(Path(detector))
-    whole = detector
-    while hasattr(detector, "best_estimator_") or isinstance(detector, FrozenEstimator):
-        detector = getattr(detector, "best_estimator_", None) or detector.estimator
-    check_is_fitted(detector)
-    if hasattr(detector, "head_"):
-        return Asked(_lenient(detector.encoder_, n_jobs), detector.head_)
-    if isinstance(detector, Pipeline) and len(detector) > 1:
-        head = detector.steps[-1][1]
-        if len(detector) > 2:
-            head = _Behind(detector[1:-1], head)
-        return Asked(_lenient(detector.steps[0][1], n_jobs), head)
-    raise TypeError(
-        f"{type(whole).__name__} is no detector of photographs; pass a fitted BladesDetector, "
-        "a pipeline of make_detector, or the path of the .blades file that holds one."
-    )
+    encoder, middle, head = taken_apart(detector)
+    return Asked(_lenient(encoder, n_jobs), head if middle is None else _Behind(middle, head))
 
 
 def _lenient(encoder, n_jobs):
     """A copy of an encoder that keeps the rows of photographs that it cannot use."""
-    while isinstance(encoder, FrozenEstimator):
-        encoder = encoder.estimator
     encoder, known = copy(encoder), encoder.get_params(deep=False)
     if "on_error" in known:
         encoder.set_params(on_error="nan")
@@ -163,11 +165,11 @@ def facts_of(detector: Asked) -> dict[str, Any]:
 
 def digest_of(detector: Asked) -> str:
     """A fingerprint of all that decides what a detector says of a file."""
-    names = ("face_margin", "min_face_size", "harmonise", "image_size", "precision_", "features_")
-    encoder = detector.encoder_
-    crop = {name: repr(getattr(encoder, name, None)) for name in names}
-    crop |= {"inherited": repr(sorted(getattr(encoder, "crop_defaults_", {}).items()))}
-    parts = [digest(encoder), json.dumps(crop, sort_keys=True), _locator(detector.face_locator)]
+    encoder, crop = detector.encoder_, detector.crop
+    names = ("min_face_size", "image_size", "precision_", "features_")
+    cut = {name: repr(getattr(encoder, name, None)) for name in names}
+    cut |= {name: repr(value) for name, value in crop.items() if name != "face_locator"}
+    parts = [digest(encoder), json.dumps(cut, sort_keys=True), _locator(crop.get("face_locator"))]
     head = detector.head_
     while isinstance(head, _Behind):
         parts.append(digest(head.middle))

@@ -1,16 +1,16 @@
 """Pages for people: one HTML file that opens from a disk and asks for nothing else."""
 
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from ..ground.types import StrPath
+from ..storage.whole_files import whole_file
 from .pages.detector import detector_context
 from .pages.environment import embedded, page
 from .pages.reports import tables
 from .pages.scan import scan_context
 from .rows import Row
-
-_LIBRARIES = "sklearn-blades", "scikit-learn", "torch", "numpy", "pillow"
+from .versions import versions
 
 
 def scan_page(
@@ -115,16 +115,12 @@ def detector_page(
         ("Other sources of photographs", tables(sources, "sources")),
         ("Do the files alone tell?", tables(confounds, "confounds")),
     ]
-    context = detector_context(detector)
+    context = {**detector_context(detector), "versions": [*versions().items()]}
     title = title or f"Detector: {type(detector).__name__}"
-    return page("detector.html.j2", title=title, sections=sections, versions=_versions(), **context)
+    return page("detector.html.j2", title=title, sections=sections, **context)
 
 
-def _versions():
-    found = []
-    for name in _LIBRARIES:
-        try:
-            found.append((name, version(name)))
-        except PackageNotFoundError:  # ours, in a source tree that was never installed
-            continue
-    return found
+def write_page(path: StrPath, page: str) -> None:
+    """Put a page into a file; names that are no UTF-8 keep their odd bytes, spelled."""
+    with whole_file(path) as file:
+        file.write(page.encode("utf-8", "backslashreplace"))

@@ -9,10 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import PIL
-import sklearn
 
-from .. import __version__
 from ..evaluation import benjamini_hochberg
 from ..ground.types import StrPath
 from ..photos.folders import files_at
@@ -24,6 +21,7 @@ from .looking import identity
 from .parts import asked, facts_of
 from .progress import progress_bar
 from .reasons import REASONS, check_reasons
+from .versions import versions
 
 
 def scan(
@@ -172,7 +170,7 @@ def _facts(where, settings, n_files):
     return {
         "where": _named(where),
         "settings": settings,
-        "versions": _versions(),
+        "versions": {**versions(), "python": platform.python_version()},
         "started": _now(),
         "n_files": n_files,
     }
@@ -227,19 +225,6 @@ def _cutoff(journal, paths, target_fdr, facts):
         return None
     flags = benjamini_hochberg(known, alpha=target_fdr, n_calibration=facts["n_calibration"])
     return float(known[flags].max()) if flags.any() else None
-
-
-def _versions():
-    import torch
-
-    return {
-        "sklearn_blades": __version__,
-        "scikit-learn": sklearn.__version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "pillow": PIL.__version__,
-        "python": platform.python_version(),
-    }
 
 
 def _now():

@@ -22,7 +22,6 @@ from ..ground.sklearn_private import (
 )
 from ..ground.types import Column, IntArray, Photographs, RandomState, StrPath
 from ..heads.conformal import fewest_calibration_scores
-from ..storage.whole_files import whole_file
 from .answers import AnswersMixin, features_of, rows_of
 from .dealing import MOST_TO_CALIBRATE, deal, learns, wanted_by
 from .encoder import BladesEncoder
@@ -292,15 +291,14 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
         str or None
             HTML that opens from a disk; None where it was written.
         """
-        from ..app.report import detector_page
+        from ..app.report import detector_page, write_page
 
         reports = {"evaluation": evaluation, "robustness": robustness}
         reports |= {"sources": sources, "confounds": confounds}
         page = detector_page(self, title=title, **reports)
         if path is None:
             return page
-        with whole_file(path) as file:
-            file.write(page.encode())
+        write_page(path, page)
         return None
 
     def __sklearn_is_fitted__(self):

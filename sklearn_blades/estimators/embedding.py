@@ -72,14 +72,19 @@ def _is_default(encoder, name):
     return isinstance(own, Hashable) and own == signature(type(encoder)).parameters[name].default
 
 
-def crops_of(encoder, photos, preprocessing, inherited):
-    """Faces of photographs, cut as the encoder's parameters say, or ``inherited`` for them."""
+def crop_how(encoder, inherited):
+    """How an encoder cuts faces: as its parameters say, or ``inherited`` for those left out."""
     how = {name: getattr(encoder, name) for name in ("face_locator", "face_margin", "harmonise")}
     for name, value in inherited.items():
         if _is_default(encoder, name):
             how[name] = value
+    return how
+
+
+def crops_of(encoder, photos, preprocessing, inherited):
+    """Faces of photographs, cut as `crop_how` says."""
     settings = CropSettings(
-        **how,
+        **crop_how(encoder, inherited),
         image_size=preprocessing.image_size,
         antialias=preprocessing.antialias,
         min_face_size=encoder.min_face_size,

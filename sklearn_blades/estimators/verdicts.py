@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
 
 from ..errors import NoFaceError, PhotoError, SmallFaceError
+from ..evaluation.judge import unwrapped
 from ..evaluation.table import Table
 
 
@@ -112,8 +112,7 @@ def verdicts_of(photos: Any, scores: Any, p_values: Any, flagged: Any, encoder: 
 
 def _reason(photo, encoder):
     """Verdict and error of a photograph that has no features."""
-    if isinstance(encoder, FrozenEstimator):
-        encoder = encoder.estimator
+    encoder = unwrapped(encoder)
     if "on_error" in encoder.get_params(deep=False):
         try:
             copy(encoder).set_params(on_error="raise").transform([photo])

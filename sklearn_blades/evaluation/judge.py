@@ -96,15 +96,23 @@ def judge(detector: Any, X: Any, photographic_label: Any = 1) -> Judgement:
     return Judgement(scores, flags, threshold, promise_of(detector), unit)
 
 
+def unwrapped(estimator: Any) -> Any:
+    """What is inside of frozen estimators and fitted searches, however many."""
+    while True:
+        if isinstance(estimator, FrozenEstimator):  # first: it shows its estimator's attributes
+            estimator = estimator.estimator
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            return estimator
+
+
 def head_of(detector: Any) -> Any:
     """The estimator that decides: in detectors, searches, frozen estimators, pipelines the last."""
     while True:
-        if isinstance(detector, FrozenEstimator):
-            detector = detector.estimator
-        elif isinstance(detector, Pipeline):
+        detector = unwrapped(detector)
+        if isinstance(detector, Pipeline):
             detector = detector.steps[-1][1]
-        elif hasattr(detector, "best_estimator_"):
-            detector = detector.best_estimator_
         elif hasattr(detector, "head_"):  # a detector of one line
             detector = detector.head_
         else:

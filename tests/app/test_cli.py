@@ -211,7 +211,6 @@ class TestTelling:
         assert "features in" in facts["one face"]
 
     def test_report_is_a_page(self, blades, blades_file, tmp_path):
-        pytest.importorskip("sklearn_blades.app.report")
         code, _, _ = blades("report", blades_file, "-o", tmp_path / "page.html")
         assert code == 0
         assert "<html" in (tmp_path / "page.html").read_text()

@@ -8,7 +8,8 @@ from sklearn.linear_model import LogisticRegression
 
 from sklearn_blades import BladesDetector, BladesEncoder, BladesOneClass, make_detector
 from sklearn_blades.app import detector_page
-from sklearn_blades.app.pages.detector import parts, smallest, tasks
+from sklearn_blades.app.pages.detector import smallest, tasks
+from sklearn_blades.app.parts import taken_apart
 from sklearn_blades.evaluation import (
     default_degradations,
     report_by_generator,
@@ -58,7 +59,7 @@ class TestDetectorPage:
     def test_a_pipeline_is_a_detector_too(self, detector, photos):
         head = BladesOneClass(target_fpr=0.2, calibration_fraction=0.4, random_state=0)
         pipeline = make_detector(detector.encoder_, head).fit(photos)
-        assert parts(pipeline)[0] is detector.encoder_
+        assert taken_apart(pipeline)[0] is detector.encoder_
         page = detector_page(pipeline, title="<b>Ours</b>")
         assert "&lt;b&gt;Ours&lt;/b&gt;" in page
         assert "Photographs that taught the encoder" not in page  # a pipeline does not know

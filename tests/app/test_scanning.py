@@ -295,7 +295,6 @@ def test_a_bar_on_a_terminal_alone(detector, folder, monkeypatch, capsys):
 
 
 def test_a_page(detector, folder, tmp_path):
-    pytest.importorskip("sklearn_blades.app.report")
     scan(detector, folder).to_html(tmp_path / "scan.html", thumbnails=False)
     assert "05.png" in (tmp_path / "scan.html").read_text()
 

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import estimator_checks, get_tags
+from sklearn.utils import get_tags
 from threadpoolctl import threadpool_limits
 
 from sklearn_blades import (
@@ -28,10 +28,12 @@ from sklearn_blades import (
     BladesOneClass,
 )
 from sklearn_blades.errors import PhotoError, SmallSampleWarning
+from sklearn_blades.estimators.blades_detector import default_encoder
 from sklearn_blades.evaluation import evaluate_by_generator, recalibrate, source_shift
 from sklearn_blades.persistence import load, save
 from sklearn_blades.photos import read_photos
 from sklearn_blades.pretext import Manipulated
+from tests.data_free import each_data_free_check, run_check
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -266,10 +268,11 @@ class TestPhotographs:
         assert whole.encoder_.n_features_out_ == 1280
         assert not len(whole.encoder_rows_)  # all teach the head
         assert len(whole.head_rows_) == 20
-        default = get_tags(BladesDetector()), BladesDetector().fit
-        assert default[0].input_tags.string
-        with pytest.raises(PhotoError, match="no face"):  # drawn faces are none for YuNet
-            default[1](photos[:20])
+        assert get_tags(BladesDetector()).input_tags.string
+        # Drawn faces are none for YuNet, and its name in the message says who looked.
+        with pytest.raises(PhotoError, match="face_locator='yunet' found no face"):
+            BladesDetector().fit(photos[:20])
+        assert default_encoder().get_params() == BladesEncoder.from_imagenet().get_params()
 
     def test_a_folder_without_images(self, tmp_path):
         with pytest.raises(ValueError, match="no images in this folder"):
@@ -339,26 +342,12 @@ class TestPhotographs:
 class TestInScikitLearn:
     CV = StratifiedKFold(3, shuffle=True, random_state=0)
 
-    @pytest.mark.parametrize(
-        "name",
-        [
-            "check_do_not_raise_errors_in_init_or_set_params",
-            "check_estimator_cloneable",
-            "check_estimator_repr",
-            "check_estimator_tags_renamed",
-            "check_get_params_invariance",
-            "check_mixin_order",
-            "check_no_attributes_set_in_init",
-            "check_parameters_default_constructible",
-            "check_set_params",
-            "check_valid_tag_types",
-        ],
-    )
+    @each_data_free_check
     @pytest.mark.parametrize(
         "detector", [BladesDetector(), BladesDetector(BladesEncoder(), BladesOneClass())]
     )
     def test_common_checks_that_need_no_data(self, detector, name):
-        getattr(estimator_checks, name)("BladesDetector", detector)
+        run_check(name, detector)
 
     def test_tags_are_an_outlier_detectors_of_what_the_encoder_takes(self):
         tags = get_tags(BladesDetector())

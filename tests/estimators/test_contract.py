@@ -32,7 +32,6 @@ from sklearn.model_selection import (
 )
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import estimator_checks
 
 from sklearn_blades import BladesBinary, BladesEncoder, BladesOneClass, make_detector
 from sklearn_blades.errors import PhotoError, SmallSampleWarning
@@ -41,6 +40,7 @@ from sklearn_blades.heads.conformal import conformal_offset
 from sklearn_blades.photos import read_photos
 from sklearn_blades.pretext import Manipulated
 from sklearn_blades.storage.cache import cache_for
+from tests.data_free import each_data_free_check, run_check
 
 SMALL = {
     "face_locator": "whole",
@@ -257,24 +257,9 @@ def test_a_broken_encoder_is_caught(broken, check, photos):
         check(broken(**SMALL), list(photos[:8]))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "check_do_not_raise_errors_in_init_or_set_params",
-        "check_estimator_cloneable",
-        "check_estimator_repr",
-        "check_estimator_tags_renamed",
-        "check_get_params_invariance",
-        "check_mixin_order",
-        "check_no_attributes_set_in_init",
-        "check_parameters_default_constructible",
-        "check_set_params",
-        "check_valid_tag_types",
-    ],
-)
+@each_data_free_check
 def test_common_checks_that_need_no_data(name):
-    encoder = BladesEncoder()
-    getattr(estimator_checks, name)("BladesEncoder", encoder)
+    run_check(name, BladesEncoder())
 
 
 # Labels, scorers, groups ------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from sklearn.base import clone
 from sklearn.pipeline import FeatureUnion
-from sklearn.utils import estimator_checks, get_tags
+from sklearn.utils import get_tags
 
 from sklearn_blades import BladesOneClass, make_detector
 from sklearn_blades.errors import NoFaceError, PhotoError, SmallFaceError
@@ -19,6 +19,7 @@ from sklearn_blades.photos.regions import face_region
 from sklearn_blades.residuals import NativeResiduals, native
 from sklearn_blades.residuals.statistics import NAMES, face_statistics
 from sklearn_blades.storage.cache import cache_for
+from tests.data_free import each_data_free_check, run_check
 
 
 def measured(residuals, X):
@@ -208,23 +209,9 @@ def test_parameters_are_checked(wrong, photos):
         NativeResiduals("whole", **wrong).transform(photos[:1])
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "check_do_not_raise_errors_in_init_or_set_params",
-        "check_estimator_cloneable",
-        "check_estimator_repr",
-        "check_estimator_tags_renamed",
-        "check_get_params_invariance",
-        "check_mixin_order",
-        "check_no_attributes_set_in_init",
-        "check_parameters_default_constructible",
-        "check_set_params",
-        "check_valid_tag_types",
-    ],
-)
+@each_data_free_check
 def test_common_checks_that_need_no_data(name):
-    getattr(estimator_checks, name)("NativeResiduals", NativeResiduals())
+    run_check(name, NativeResiduals())
 
 
 def test_grey_pictures_and_gray_files_are_alike(picture, tmp_path):

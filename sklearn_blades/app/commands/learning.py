@@ -45,7 +45,7 @@ def fit(
     detector = detector_of(
         encoder, faces, epochs, pretrained=pretrained, target_fpr=target_fpr, seed=seed, jobs=jobs
     )
-    said(f"Looking at {len(X):,} files; some 10 to 40 a second on two cores without training.")
+    said(f"Looking at {len(X):,} files ...")
     with redirect_stdout(sys.stderr):  # a line an epoch, where somebody watches
         detector.fit(X, y, generator=generator)
     _saved(detector, output, as_json, f"{len(X):,} files")

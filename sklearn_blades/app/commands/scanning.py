@@ -92,8 +92,6 @@ def demo(
 
     Example: blades demo try-it
     """
-    import importlib.util
-
     from ...datasets import make_photos
     from ...estimators import BladesDetector, BladesEncoder
     from ...persistence import save
@@ -115,7 +113,6 @@ def demo(
     save(detector, folder / "detector.blades")
     found = scanned(detector, folder / "uploads", out=folder / "scan.jsonl")
     found.to_csv(folder / "scan.csv")
-    if importlib.util.find_spec("sklearn_blades.app.report"):
-        found.to_html(folder / "scan.html")
+    found.to_html(folder / "scan.html")
     _list(found)
     put("In " + str(folder) + ": " + ", ".join(sorted(path.name for path in folder.iterdir())))

@@ -18,12 +18,9 @@ def report(
     Example: blades report my.blades -o my.html
     """
     from ...persistence import load
-    from ...storage.whole_files import whole_file
-    from ..report import detector_page
+    from ..report import detector_page, write_page
 
-    page = detector_page(load(model))
-    with whole_file(output) as file:
-        file.write(page.encode("utf-8", "backslashreplace"))
+    write_page(output, detector_page(load(model)))
     put(str(output))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...estimators import BladesDetector, BladesEncoder
+from ...evaluation.judge import unwrapped
 from ...photos.folders import directory, images_below
 from ..finding import PIECE
 from ..looking import looks
@@ -90,11 +91,7 @@ def detector_of(
 @contextmanager
 def lenient(detector: Any):
     """Within the block the encoder leaves out photographs that it cannot use, with a warning."""
-    from sklearn.frozen import FrozenEstimator
-
-    encoder = detector.encoder_
-    while isinstance(encoder, FrozenEstimator):
-        encoder = encoder.estimator
+    encoder = unwrapped(detector.encoder_)
     before = getattr(encoder, "on_error", None)
     if before is not None:
         encoder.set_params(on_error="nan")

@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
 from ...errors import SmallSampleWarning
 from ...evaluation.judge import head_of, promise_of
 from ...heads.calibration import p_values_of_all
+from ..parts import taken_apart
 from .drawing import histogram
 from .sentences import promised
 from .text import counted, number, percent
@@ -22,8 +20,8 @@ _LEAST = 0.02  # weights below it are drawn there: a learned one may be 0
 
 def detector_context(detector: Any) -> dict[str, Any]:
     """All that the template of a detector shows, without reports."""
-    check_is_fitted(detector)
-    encoder, head = parts(detector)
+    encoder, _, head = taken_apart(detector)
+    head = head_of(head)
     calibration = calibrated(head)
     return {
         "promise": promised(calibration),
@@ -41,29 +39,6 @@ def detector_context(detector: Any) -> dict[str, Any]:
             (type(part).__name__, " ".join(repr(part).split())) for part in (encoder, head)
         ],
     }
-
-
-def parts(detector: Any) -> tuple[Any, Any]:
-    """The encoder and the head of a detector.
-
-    Raises
-    ------
-    TypeError
-        If there are not both.
-    """
-    head, around = head_of(detector), detector
-    while not hasattr(around, "head_") and not isinstance(around, Pipeline):
-        if isinstance(around, FrozenEstimator):
-            around = around.estimator
-        elif hasattr(around, "best_estimator_"):
-            around = around.best_estimator_
-        else:
-            raise TypeError(
-                f"{type(detector).__name__} is no detector of photographs: pass a fitted "
-                "BladesDetector, or make_detector(encoder, head) after its fit."
-            )
-    encoder = around.encoder_ if hasattr(around, "head_") else around.steps[0][1]
-    return encoder.estimator if isinstance(encoder, FrozenEstimator) else encoder, head
 
 
 def taught(detector: Any, encoder: Any, head: Any) -> list[tuple[str, str]]:
