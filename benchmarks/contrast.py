@@ -6,8 +6,10 @@
 
 A frozen tower, `blades-lite` with ImageNet's weights. *Without generators*: binary heads that learn
 photographs against pseudo-fakes of them, of each kind, of all, and of the method's four
-manipulations; photographs are then the untouched partners, which passed the same small map. No
-generated face is in training. *With known generators*: binary and hybrid heads that have seen the
+manipulations; photographs are then the untouched partners, which passed the same small map. The
+same with nothing trained: the direction from the faulty faces' mean to the photographs', as
+`sklearn_blades.make_contrast` takes it, alone, added to the one-class head, and as
+`BladesHybrid` has both. No generated face is in training. *With known generators*: binary and hybrid heads that have seen the
 other generators' faces, with and without pseudo-fakes of all kinds added to them. Deals, figures
 and their order are those of `benchmarks.travel`: generated faces against photographs of the unseen
 source first. Pictures are embedded once for all seeds; ``--features`` keeps that.
@@ -21,6 +23,9 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.neighbors import NearestCentroid
 
 from examples.real_photos import MARGIN, binary_without, column, read_manifest
 from sklearn_blades import BladesBinary, BladesEncoder, BladesHybrid
@@ -39,7 +44,9 @@ ARMS = {
     **KINDS, "all kinds": tuple(KINDS), "the method's four": EDITS,
     "the four and oversmoothing": (*EDITS, "oversmoothing"),
 }  # fmt: skip
-ADDED = ("all kinds", "the four and oversmoothing")  # to the one-class head's scores
+ARMS["all ten"] = (*EDITS, *KINDS)
+SHIPPED = "the four and oversmoothing"
+ADDED = ("all kinds", SHIPPED)  # to the one-class head's scores
 UNTOUCHED = "untouched"
 
 
@@ -106,17 +113,27 @@ class Features:
         return self
 
 
-def without_generators(faces, features, seed):
-    """How photographic rows are, by what the binary head was taught photographs against."""
-    photographs = [row for row in faces.density if row["file"] in features.edited]
+def without_generators(photographs, features, learner):
+    """How photographic rows are, by what photographs were taught against, and the classifiers."""
     genuine = features(as_kind(photographs, UNTOUCHED))
-    ways = {}
+    heads = {}
     for name, kinds in ARMS.items():
         fakes = np.concatenate([features(as_kind(photographs, kind)) for kind in kinds])
         X, y = np.concatenate([genuine, fakes]), np.repeat([1, 0], [len(genuine), len(fakes)])
-        head = BladesBinary(class_weight="balanced", random_state=seed).fit(X, y)
-        ways[name] = lambda rows, head=head: head.decision_function(features(rows))
-    return ways
+        heads[name] = clone(learner).fit(X, y)
+    ways = {
+        name: lambda rows, head=head: head.decision_function(features(rows))
+        for name, head in heads.items()
+    }
+    return ways, heads
+
+
+def shipped(faces, features, contrast, seed):
+    """`BladesHybrid` with a contrast, of photographs that did not teach it."""
+    rows = [row for row in faces.density if row["file"] not in features.edited]
+    rows += faces.calibration
+    head = BladesHybrid(contrast=FrozenEstimator(contrast), random_state=seed)
+    return head.fit(features(rows), groups=column(rows, "group"))
 
 
 def with_generators(faces, generator, features, seed):
@@ -146,18 +163,27 @@ def with_generators(faces, generator, features, seed):
 
 def unknowing(faces, features, seed):
     """Heads that know no generated face, for each generator the same; and false alarms."""
-    ways = without_generators(faces, features, seed)
+    photographs = [row for row in faces.density if row["file"] in features.edited]
+    binary = BladesBinary(class_weight="balanced", random_state=seed)
+    trained, _ = without_generators(photographs, features, binary)
+    means, heads = without_generators(photographs, features, NearestCentroid(priors="uniform"))
     head = one_class_of(faces, features, seed)
 
     def one_class(rows):
         return head.score_samples(features(rows))
 
-    sums = {
-        f"{name} + one-class": added([one_class, ways[name]], faces.calibration) for name in ADDED
-    }
-    ways = {"one-class": one_class, **ways, **sums}
+    ways = {"one-class": one_class, **trained}
+    for name in ADDED:
+        ways[f"{name} + one-class"] = added([one_class, trained[name]], faces.calibration)
+    for name, way in means.items():
+        ways[f"direction of {name}"] = way
+        ways[f"direction of {name} + one-class"] = added([one_class, way], faces.calibration)
+    alarms = flagged(head, "one-class", faces, features)
+    hybrid = shipped(faces, features, heads[SHIPPED], seed)
+    ways["hybrid with contrast"] = lambda rows: hybrid.score_samples(features(rows))
+    alarms |= flagged(hybrid, "hybrid with contrast", faces, features)
     generators = sorted(set(column(faces.generated, "generator")))
-    return dict.fromkeys(generators, ways), flagged(head, "one-class", faces, features)
+    return dict.fromkeys(generators, ways), alarms
 
 
 def flagged(head, name, faces, features):

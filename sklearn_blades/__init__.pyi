@@ -13,6 +13,7 @@ from .estimators import BladesDetector as BladesDetector
 from .estimators import BladesEncoder as BladesEncoder
 from .estimators import BladesHybrid as BladesHybrid
 from .estimators import BladesOneClass as BladesOneClass
+from .estimators import make_contrast as make_contrast
 from .estimators import make_detector as make_detector
 
 __version__: str
@@ -27,6 +28,7 @@ __all__ = [
     "datasets",
     "errors",
     "evaluation",
+    "make_contrast",
     "make_detector",
     "persistence",
     "photos",

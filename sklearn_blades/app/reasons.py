@@ -10,7 +10,6 @@ from sklearn.neighbors import NearestNeighbors
 from ..estimators import BladesHybrid
 from ..estimators.answers import features_of
 from ..estimators.embedding import embed_crops
-from ..estimators.hybrid_parts import PARTS
 from ..estimators.hybrid_parts import scores_of as scores_of_parts
 from ..evaluation.judge import head_of
 from ..ground.types import FloatArray, StrPath
@@ -130,11 +129,11 @@ def _parts(ask, features):
     """How far above the threshold each part of the head puts the score."""
     head = head_of(ask)
     if isinstance(head, BladesHybrid):
-        parts = scores_of_parts((head.one_class_, head.binary_), features)[0]
+        parts = scores_of_parts(head._parts(), features)[0]
         standard = (parts - head.centre_) / head.spread_
         return {
-            name: float(head.weights_[name] * value)
-            for name, value in zip(PARTS, standard, strict=True)
+            name: float(weight * value)
+            for (name, weight), value in zip(head.weights_.items(), standard, strict=True)
         }
     score = float(scored(ask, features)[0])
     return {"score": score if ask.offset is None else score - ask.offset}

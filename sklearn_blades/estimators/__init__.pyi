@@ -1,6 +1,7 @@
 from .binary import BladesBinary as BladesBinary
 from .blades_detector import BladesDetector as BladesDetector
 from .branches import BladesBranches as BladesBranches
+from .contrast import make_contrast as make_contrast
 from .detector import make_detector as make_detector
 from .encoder import BladesEncoder as BladesEncoder
 from .hybrid import BladesHybrid as BladesHybrid
@@ -13,5 +14,6 @@ __all__ = [
     "BladesEncoder",
     "BladesHybrid",
     "BladesOneClass",
+    "make_contrast",
     "make_detector",
 ]

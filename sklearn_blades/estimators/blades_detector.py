@@ -16,6 +16,7 @@ from ..ground.rows import photograph_rows
 from ..ground.sklearn_private import (
     HasMethods,
     Interval,
+    StrOptions,
     _fit_context,
     _num_samples,
     _safe_indexing,
@@ -23,7 +24,15 @@ from ..ground.sklearn_private import (
 from ..ground.types import Column, IntArray, Photographs, RandomState, StrPath
 from ..heads.conformal import fewest_calibration_scores
 from .answers import AnswersMixin, features_of, rows_of
-from .dealing import MOST_TO_CALIBRATE, deal, learns, wanted_by
+from .contrast import MOST, make_contrast
+from .dealing import (
+    MOST_TO_CALIBRATE,
+    deal,
+    learns,
+    share_of_contrast,
+    wanted_by,
+    wants_contrast,
+)
 from .encoder import BladesEncoder
 from .hybrid import BladesHybrid
 from .one_class import BladesOneClass
@@ -42,6 +51,10 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
     threshold on some of them. No person (``groups``) is on both sides. Generated faces, where ``y``
     brings some, go to the head alone; they never teach the encoder nor set a threshold.
 
+    An encoder that learns nothing leaves photographs to spare. From 400 on, up to 250 of them teach
+    a contrast instead: faults of generators are put into them, and the direction in which those
+    move a face is a second opinion beside the density's (`make_contrast`).
+
     Parameters
     ----------
     encoder : transformer of photographs, default=None
@@ -49,8 +62,8 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
         (docs/results.md). It learns nothing. Such an encoder (also ``max_epochs=0``, or
         ``sklearn.frozen.FrozenEstimator`` of a fitted one) leaves all photographs to the head.
     head : estimator with ``fit`` and ``predict``, default=None
-        None: `BladesHybrid` where ``y`` brings generated faces, else `BladesOneClass`, with this
-        ``target_fpr``. Any other keeps its own.
+        None: `BladesHybrid` where ``y`` brings generated faces or there is a contrast, else
+        `BladesOneClass`, with this ``target_fpr``. Any other keeps its own.
     target_fpr : float in (0, 1), default=0.05
         Share of photographs that may be flagged, where ``head`` is None. Can be changed after
         `fit`, by ``set_params``.
@@ -58,6 +71,10 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
         Share of the photographs that go to the head. It rises, with a warning, to what the promise
         takes: 38 photographs (or persons) for the default head at 5 %, as long as that is no more
         than 70 % of all.
+    contrast : bool or "auto", default="auto"
+        Whether the default head gets a contrast with pseudo-fakes. "auto": where there are 400
+        photographs and the encoder learns nothing. True: always; of an encoder that learns, from
+        photographs that taught it.
     photographic_label : float, default=None
         The value of ``y`` that marks photographs. None: that of head or encoder, else 1.
     random_state : int, RandomState or None, default=None
@@ -71,12 +88,15 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
         -1 = flagged as AI-generated, 1 = not flagged: what `predict` answers.
     encoder_rows_, head_rows_ : ndarrays of int
         Rows of ``X`` that taught each; empty for an encoder that learned nothing.
+    contrast_rows_ : ndarray of int
+        Rows that taught the contrast; empty where there is none.
     labels_ : ndarray or None
         The labels in the ``y`` of `fit`.
 
     See Also
     --------
     make_detector : Joins an encoder and a head that are fitted on sets of your own.
+    make_contrast : The second opinion, for heads of your own.
     BladesEncoder, BladesOneClass, BladesBinary, BladesHybrid : The parts.
     sklearn_blades.evaluation.evaluate_by_generator : Judges it on each generator's faces.
     sklearn_blades.persistence.save : Keeps it in one file.
@@ -105,6 +125,7 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
         "head": [HasMethods(["fit", "predict"]), None],
         "target_fpr": [Interval(Real, 0, 1, closed="neither")],
         "head_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "contrast": ["boolean", StrOptions({"auto"})],
         "photographic_label": [Real, None],
         "random_state": ["random_state"],
     }
@@ -116,6 +137,7 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
         *,
         target_fpr: float = 0.05,
         head_fraction: float = 0.3,
+        contrast: bool | str = "auto",
         photographic_label: float | None = None,
         random_state: RandomState = None,
     ):
@@ -123,6 +145,7 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
         self.head = head
         self.target_fpr = target_fpr
         self.head_fraction = head_fraction
+        self.contrast = contrast
         self.photographic_label = photographic_label
         self.random_state = random_state
 
@@ -170,7 +193,7 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
         -----
         SmallSampleWarning
             If more than ``head_fraction`` goes to the head, or the photographs are too few for the
-            promise.
+            promise, or for a contrast that was asked for.
         """
         with whole_or_nothing(self):
             X = rows_of(X)
@@ -181,12 +204,17 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
             rng = check_random_state(self.random_state)
             encoder = default_encoder() if self.encoder is None else clone(self.encoder)
             photographs = np.flatnonzero(photographic)
+            contrast = wants_contrast(self.contrast, encoder, self.head, len(photographs))
             taught: IntArray = np.arange(0)
             judged: IntArray = photographs
-            if learns(encoder):
+            if learns(encoder) or contrast:
+                share = (
+                    self.head_fraction if learns(encoder) else 1 - share_of_contrast(photographs)
+                )
                 wanted = wanted_by(self.head, self.target_fpr, groups is not None)
-                taught, judged = deal(photographs, persons, self.head_fraction, wanted, rng)
-            self.encoder_rows_ = taught
+                taught, judged = deal(photographs, persons, share, wanted, rng)
+            self.encoder_rows_ = taught if learns(encoder) else np.arange(0)
+            self.contrast_rows_ = rng.permutation(taught)[: MOST if contrast else 0]
             self.head_rows_ = np.sort(np.concatenate([judged, np.flatnonzero(~photographic)]))
             self._fit_encoder(encoder, X, photographs, persons, rng)
             self.labels_ = None if y is None else np.unique(column_or_1d(y).astype(float))
@@ -217,14 +245,22 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
             columns["groups"] = groups[rows]
         self.encoder_ = self._seeded(encoder, rng).fit(_safe_indexing(X, rows), None, **columns)
 
+    def _contrast(self, X, rng):
+        """The contrast of the default head, or None."""
+        if not len(self.contrast_rows_):
+            return None
+        photographs = _safe_indexing(X, self.contrast_rows_)
+        return make_contrast(self.encoder_, photographs, random_state=rng)
+
     def _fit_head(self, X, y, columns, rng):
+        contrast = self._contrast(X, rng)
         rows = self.head_rows_
         features = features_of(self.encoder_, _safe_indexing(X, rows))
         usable = np.isfinite(features).all(axis=1)  # with on_error="nan" the encoder has said so
         features, rows = features[usable], rows[usable]
         y = None if y is None else y[rows]
         if self.head is None:
-            head = self._default_head(y, columns["groups"], rows)
+            head = self._default_head(y, columns["groups"], rows, contrast)
         else:
             head = clone(self.head)
             if getattr(head, "photographic_label", None) is not None:
@@ -243,7 +279,7 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
                 )
         self.head_ = self._seeded(head, rng).fit(features, y, **given)
 
-    def _default_head(self, y, groups, rows):
+    def _default_head(self, y, groups, rows, contrast):
         photographs = rows if y is None else rows[y == 1]
         units = len(photographs) if groups is None else len(np.unique(groups[photographs]))
         fewest = fewest_calibration_scores(self.target_fpr)
@@ -251,8 +287,9 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
             "target_fpr": self.target_fpr,
             "calibration_fraction": min(max(0.2, fewest / max(units, 1)), MOST_TO_CALIBRATE),
         }
-        generated = y is not None and (y == -1).any()
-        return BladesHybrid(**settings) if generated else BladesOneClass(**settings)
+        if contrast is not None or (y is not None and (y == -1).any()):
+            return BladesHybrid(contrast=contrast, **settings)
+        return BladesOneClass(**settings)
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, those of encoder and head by ``encoder__name`` and ``head__name``.

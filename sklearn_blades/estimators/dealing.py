@@ -12,6 +12,8 @@ from ..evaluation.judge import promise_of
 from ..ground.groups import holdout
 from ..ground.types import IntArray
 from ..heads.conformal import fewest_calibration_scores
+from .contrast import MOST
+from .encoder import BladesEncoder
 
 MOST_TO_HEAD = 0.7
 """Share of the photographs beyond which a promise is not worth an encoder that saw so few."""
@@ -25,6 +27,36 @@ def learns(encoder: Any) -> bool:
     if isinstance(encoder, FrozenEstimator):
         return False
     return encoder.get_params(deep=False).get("max_epochs") != 0
+
+
+FEWEST_FOR_CONTRAST = 400
+"""Photographs from which on a detector gives half of them, at most `contrast.MOST`, to it."""
+
+
+def wants_contrast(contrast: bool | str, encoder: Any, head: Any, n_photographs: int) -> bool:
+    """Whether a detector is to learn a contrast with pseudo-fakes.
+
+    Raises
+    ------
+    ValueError
+        If one is asked for, and the head is not the default one.
+    """
+    if contrast == "auto":
+        settings = encoder.get_params(deep=False)
+        untaught = isinstance(encoder, BladesEncoder) and settings["max_epochs"] == 0
+        return head is None and untaught and n_photographs >= FEWEST_FOR_CONTRAST
+    if contrast and head is not None:
+        raise ValueError(
+            "contrast=True is for the default head. For one of your own: "
+            "head=BladesHybrid(contrast=make_contrast(encoder, photographs)), of photographs that "
+            "fit is not given."
+        )
+    return bool(contrast)
+
+
+def share_of_contrast(photographs: IntArray) -> float:
+    """Share of the photographs that teach a contrast, where no encoder learns from them."""
+    return min(0.5, MOST / len(photographs))
 
 
 def wanted_by(head: Any, target_fpr: float, by_person: bool) -> int:

@@ -19,12 +19,13 @@ from ..heads.calibration import promise_split
 from ..heads.conformal import fewest_calibration_scores
 from ..heads.fusion import added, centre_and_spread
 from .hybrid_parts import (
-    PARTS,
     Known,
+    checked_contrast,
     doubts_of,
     fresh_parts,
     generator_codes,
     learn,
+    part_names,
     scores_of,
     weigh,
 )
@@ -46,6 +47,10 @@ class BladesHybrid(PromiseMixin, OutlierMixin, BaseEstimator):
     of photographs (``sources``, else ``groups``) *and* some of the generators, and asked about
     those, so that a part which is at chance elsewhere counts for little.
 
+    Without a generated face a ``contrast`` takes the classifier's place: the direction in which
+    faults of generators, put into photographs, move a face. It is added to the density in equal
+    parts; where there are generated faces as well, all three are added.
+
     Parameters
     ----------
     one_class : BladesOneClass, default=None
@@ -53,6 +58,9 @@ class BladesHybrid(PromiseMixin, OutlierMixin, BaseEstimator):
     binary : BladesBinary or classifier with ``decision_function``, default=None
         The classifier, fitted with labels -1 (generated) and 1. None: `BladesBinary`'s defaults
         with ``class_weight="balanced"``.
+    contrast : FrozenEstimator of a classifier with ``decision_function``, default=None
+        What `make_contrast` returns, or your own: fitted, higher = more photographic. It stays as
+        it is. None of the photographs that taught it may be in ``X``, or the promise is too good.
     target_fpr : float in (0, 1), default=0.05
         Share of photographs that may be flagged. Can be changed after `fit`.
     calibration_fraction : float in (0, 1), default=0.2
@@ -72,15 +80,19 @@ class BladesHybrid(PromiseMixin, OutlierMixin, BaseEstimator):
     one_class_ : BladesOneClass
         The density, calibrated on the same photographs as the whole.
     binary_ : BladesBinary or classifier, or None
-        None where `fit` was given no ``y``.
+        None where `fit` was given no generated face.
+    contrast_ : FrozenEstimator or None
+        That of the parameters.
     weights_ : dict of str to float
-        Of ``"one_class"`` and ``"binary"``, 0 to 1, of sum 1.
+        Of ``"one_class"`` and ``"binary"``, and of ``"contrast"`` where there is one, 0 to 1, of
+        sum 1.
     left_out_auc_ : dict of str to float
         Mean over the generators of the chance that a photograph scores above one of their faces,
         both left out of what was learned: of ``"one_class"``, of ``"binary"`` and of ``"both"`` as
-        weighed. The last is a little optimistic, as it chose the weights. Empty where there was
-        too little to leave out.
-    centre_, spread_ : ndarrays of shape (2,)
+        weighed. The last is a little optimistic, as it chose the weights. With a ``contrast``
+        ``"unknowing"``, density and contrast, stands for the first. Empty where there was too
+        little to leave out.
+    centre_, spread_ : ndarrays of shape (n_parts,)
         Median and spread of each part's scores of photographs it had not learned from.
     calibration_scores_, calibration_sources_, offset_
         As in `BladesOneClass`.
@@ -92,6 +104,7 @@ class BladesHybrid(PromiseMixin, OutlierMixin, BaseEstimator):
     --------
     BladesOneClass : For photographs alone.
     BladesBinary : For known generators; promises too, with a ``target_fpr``.
+    make_contrast : Contrast without a generated face.
     sklearn_blades.evaluation.evaluate_by_generator : Judges it on each generator's faces.
 
     Notes
@@ -123,6 +136,7 @@ class BladesHybrid(PromiseMixin, OutlierMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "one_class": [BladesOneClass, None],
         "binary": [HasMethods(["fit", "decision_function"]), None],
+        "contrast": [HasMethods(["decision_function"]), None],
         "target_fpr": [Interval(Real, 0, 1, closed="neither")],
         "calibration_fraction": [Interval(Real, 0, 1, closed="neither")],
         "confidence": [Interval(Real, 0, 1, closed="neither"), None],
@@ -135,6 +149,7 @@ class BladesHybrid(PromiseMixin, OutlierMixin, BaseEstimator):
         one_class: BladesOneClass | None = None,
         binary: Any = None,
         *,
+        contrast: Any = None,
         target_fpr: float = 0.05,
         calibration_fraction: float = 0.2,
         confidence: float | None = None,
@@ -143,6 +158,7 @@ class BladesHybrid(PromiseMixin, OutlierMixin, BaseEstimator):
     ):
         self.one_class = one_class
         self.binary = binary
+        self.contrast = contrast
         self.target_fpr = target_fpr
         self.calibration_fraction = calibration_fraction
         self.confidence = confidence
@@ -167,7 +183,7 @@ class BladesHybrid(PromiseMixin, OutlierMixin, BaseEstimator):
             Features, as `BladesEncoder.transform` gives them.
         y : array-like of shape (n_samples,)
             Numeric or boolean: ``photographic_label``, and anything else for generated faces.
-            Without it the density stands alone, which is said.
+            Without it the density stands alone, which is said, or with the ``contrast``.
         groups : array-like of shape (n_samples,), default=None
             Person (or source) of every row; on one side of the calibration split and of every
             fold. One photograph of each person held out calibrates.
@@ -184,9 +200,12 @@ class BladesHybrid(PromiseMixin, OutlierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If ``y`` holds no generated face or no photograph, or words; if a row is not finite or
+            If ``y`` holds no generated face (and there is no ``contrast``) or no photograph, or
+            words; if ``contrast`` takes other features; if a row is not finite or
             has no label, group or source, a generated one no generator; or if too few rows or
             groups are left to split. The head is then as before.
+        TypeError
+            If ``contrast`` is not frozen.
 
         Warns
         -----
@@ -206,7 +225,8 @@ class BladesHybrid(PromiseMixin, OutlierMixin, BaseEstimator):
                     f"n_samples = {len(rows)} photographs cannot be split into those that teach (2 "
                     "at least) and a threshold's; at a 5 % false-alarm rate fit on 95 or more."
                 )
-            if y is not None and not len(others):
+            self.contrast_ = checked_contrast(self.contrast, features.shape[1])
+            if y is not None and not len(others) and self.contrast_ is None:
                 raise ValueError(
                     "y holds no generated face: all of its rows are photographs. For photographs "
                     "alone use BladesOneClass; a hybrid needs some generated faces, of any "
@@ -254,20 +274,29 @@ class BladesHybrid(PromiseMixin, OutlierMixin, BaseEstimator):
         return train, fakes, held
 
     def _learn(self, known, generator, rng):
-        """Both parts, what each counts, and what their scores are standardised by."""
-        templates = fresh_parts(self.one_class, self.binary, rng)
-        doubts = doubts_of(known, generator)
+        """The parts, what each counts, and what their scores are standardised by."""
+        names = part_names(self.contrast_)
+        fixed = () if self.contrast_ is None else (self.contrast_,)
+        templates = (*fresh_parts(self.one_class, self.binary, rng), *fixed)
+        doubts = doubts_of(known, generator, self.contrast_)
         if doubts:
             warnings.warn(doubts, SmallSampleWarning, stacklevel=4)
         weighing = weigh(templates, known, rng)
-        self.weights_ = dict(zip(PARTS, weighing.weights.tolist(), strict=True))
+        self.weights_ = dict(zip(names, weighing.weights.tolist(), strict=True))
         self.left_out_auc_ = weighing.areas
-        self.one_class_, self.binary_ = learn(templates, known, known.photographs, known.generated)
+        self.one_class_, self.binary_, *_ = learn(
+            templates, known, known.photographs, known.generated
+        )
         self.one_class_._warn_if_unconverged()
         self.centre_, self.spread_ = weighing.centre, weighing.spread
-        if not weighing.areas:  # nothing was left out
-            seen = scores_of((self.one_class_, self.binary_), known.X[known.photographs])
+        if weighing.centre is None:  # nothing was left out
+            seen = scores_of(self._parts(), known.X[known.photographs])
             self.centre_, self.spread_ = centre_and_spread(seen)
+
+    def _parts(self):
+        """The fitted parts, in the order of ``weights_``."""
+        parts = (self.one_class_, self.binary_)
+        return parts if self.contrast_ is None else (*parts, self.contrast_)
 
     def score_samples(self, X: Features) -> FloatArray:
         """Weighted sum of both parts' standardised scores.
@@ -285,8 +314,8 @@ class BladesHybrid(PromiseMixin, OutlierMixin, BaseEstimator):
         return self._score(check_features(self, X))
 
     def _score(self, X):
-        scores = scores_of((self.one_class_, self.binary_), X)
-        weights = np.array([self.weights_[part] for part in PARTS])
+        scores = scores_of(self._parts(), X)
+        weights = np.array([*self.weights_.values()])
         total = added(scores, self.centre_, self.spread_, weights)
         # Rounded, so that a row's score, and with it whether a photograph that set the threshold
         # passes it, does not hang on the rows beside it.

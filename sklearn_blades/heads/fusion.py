@@ -41,7 +41,8 @@ def deal_folds(units, generators, random_state):
         is known. With fewer than two, photographs are left out one by one.
     generators : ndarray of shape (n_generated,), int
         Generator of every generated face, from 0. With fewer than two, faces are left out one by
-        one, and what is left out is no new generator.
+        one, and what is left out is no new generator. Where there is no such face, photographs
+        alone are left out.
     random_state : RandomState
 
     Returns
@@ -51,10 +52,13 @@ def deal_folds(units, generators, random_state):
         fewer than the folds. Empty where there is too little to leave out anything and learn
         from the rest.
     """
-    if len(units) < 4 or len(generators) < 2:
+    if len(units) < 4 or len(generators) == 1:
         return []
-    photographs, generated = _blocks(units, random_state), _blocks(generators, random_state)
+    photographs = _blocks(units, random_state)
     turns = np.arange(photographs.max() + 1)
+    if not len(generators):
+        return [(np.flatnonzero(photographs == turn), np.arange(0)) for turn in turns]
+    generated = _blocks(generators, random_state)
     return [
         (np.flatnonzero(photographs == turn), np.flatnonzero(generated == of_generated))
         for turn, of_generated in zip(turns, turns % (generated.max() + 1), strict=True)

@@ -10,6 +10,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -18,7 +19,8 @@ from ..estimators.blades_detector import BladesDetector
 from ..estimators.branches import BladesBranches
 from ..estimators.detector import DetectorPipeline
 from ..estimators.encoder import BladesEncoder
-from ..estimators.hybrid import PARTS, BladesHybrid
+from ..estimators.hybrid import BladesHybrid
+from ..estimators.hybrid_parts import part_names
 from ..estimators.one_class import BladesOneClass
 from ..ground.device import PRECISIONS
 from ..ground.sklearn_private import CALIBRATORS, CalibratedClassifier
@@ -86,19 +88,30 @@ def _binary(head):
 
 def _hybrid(head):
     weights, centre, spread = head.weights_, head.centre_, head.spread_
-    parts = [part for part in (head.one_class_, head.binary_) if part is not None]
+    contrast, names = head.contrast_, part_names(head.contrast_)
+    parts = [part for part in (head.one_class_, head.binary_, contrast) if part is not None]
     widths = {getattr(part, "n_features_in_", None) for part in parts}
     scores, sources = head.calibration_scores_, head.calibration_sources_
     return (
-        tuple(weights) == PARTS
+        tuple(weights) == names
         and all(isinstance(weight, float) and 0 <= weight <= 1 for weight in weights.values())
         and math.isclose(sum(weights.values()), 1, abs_tol=1e-9)
-        and centre.shape == spread.shape == (len(PARTS),)
+        and centre.shape == spread.shape == (len(names),)
         and bool((spread > 0).all())
         and (head.binary_ is None or hasattr(head.binary_, "decision_function"))
         and widths == {head.n_features_in_}
         and _are_sorted(scores)
         and (sources is None or _are_sources(sources, scores))
+    )
+
+
+def _centroids(classifier):
+    return (
+        _are_classes(classifier.classes_)
+        and len(classifier.classes_) == len(classifier.centroids_) == 2
+        and classifier.within_class_std_dev_.shape == (classifier.n_features_in_,)
+        and bool((classifier.within_class_std_dev_ >= 0).all())
+        and bool((classifier.class_prior_ > 0).all())
     )
 
 
@@ -236,6 +249,7 @@ CONSISTENT = {
     PCA: _pca,
     GaussianMixture: _mixture,
     LogisticRegression: _regression,
+    NearestCentroid: _centroids,
     IsotonicRegression: _isotonic,
     CalibratedClassifierCV: _calibrated,
     TunedThresholdClassifierCV: _tuned,

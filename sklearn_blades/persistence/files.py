@@ -8,8 +8,8 @@ by name in one list; nothing else can come out of a file:
   `BladesBranches`, `~sklearn_blades.residuals.NativeResiduals`, with the tasks of
   `sklearn_blades.pretext`;
 - `Pipeline`, `FeatureUnion`, `FrozenEstimator`, `StandardScaler`, `Normalizer`, `PCA`,
-  `GaussianMixture`, `LogisticRegression`, `CalibratedClassifierCV`, `TunedThresholdClassifierCV`
-  and `FixedThresholdClassifier` of scikit-learn.
+  `GaussianMixture`, `LogisticRegression`, `NearestCentroid`, `CalibratedClassifierCV`,
+  `TunedThresholdClassifierCV` and `FixedThresholdClassifier` of scikit-learn.
 
 What belongs to a machine and not to a model stays behind: ``memory``, ``cache_size``,
 ``disk_size``, ``checkpoint_dir`` and ``n_jobs`` are at their defaults after loading, and a

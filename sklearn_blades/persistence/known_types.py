@@ -13,6 +13,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 from skorch import NeuralNetClassifier
@@ -46,6 +47,7 @@ ESTIMATORS = {
     BladesBinary: {"net_": NeuralNetClassifier, "scaler_": StandardScaler,
                    "classes_": np.ndarray},
     BladesHybrid: {"one_class_": BladesOneClass, "binary_": BaseEstimator | types.NoneType,
+                   "contrast_": FrozenEstimator | types.NoneType,
                    "weights_": dict, "centre_": "p", "spread_": "p",
                    "calibration_scores_": "n", "calibration_sources_": dict | types.NoneType},
     NativeResiduals: {},
@@ -61,6 +63,8 @@ ESTIMATORS = {
     GaussianMixture: {"weights_": "k", "means_": "kd", "precisions_cholesky_": {
         "full": "kdd", "tied": "dd", "diag": "kd", "spherical": "k"}},
     LogisticRegression: {"coef_": "cd", "intercept_": "c", "classes_": np.ndarray},
+    NearestCentroid: {"centroids_": "cd", "within_class_std_dev_": "d", "class_prior_": "c",
+                      "classes_": np.ndarray},
     IsotonicRegression: {"X_thresholds_": "t", "y_thresholds_": "t"},
     CalibratedClassifierCV: {"calibrated_classifiers_": list, "classes_": np.ndarray},
     TunedThresholdClassifierCV: {"estimator_": BaseEstimator},
@@ -89,6 +93,7 @@ RECORDS = {
 LATER = {
     BladesEncoder: {"features_": "embedding", "crop_defaults_": {}},
     BladesOneClass: {"calibration_sources_": None},
+    BladesHybrid: {"contrast_": None},
 }
 
 _ABSENT = object()

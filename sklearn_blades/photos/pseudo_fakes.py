@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -11,7 +11,7 @@ from ..ground.jobs import local_jobs
 from ..ground.types import Locator, Photographs
 from . import pseudo_edits as edits
 from .manipulations import MANIPULATIONS, REGIONS, UNTOUCHED, Manipulation, resample
-from .records import face_crop, photo_list
+from .records import FaceCrop, face_crop, photo_list
 
 
 def edited(pixels, face, rng, *, resampled=True, edit):
@@ -31,12 +31,13 @@ PSEUDO_FAKES = (
     _fault("mismatched_eyes", ("eye",), edits.mismatched_eyes),
     _fault("catch_lights", ("eye",), edits.wrong_catch_lights),
 )
+_BY_NAME = {how.name: how for how in (*MANIPULATIONS, *PSEUDO_FAKES)}
 SETS = {
     "default": MANIPULATIONS,
     "pseudo_fakes": PSEUDO_FAKES,
     "all": (*MANIPULATIONS, *PSEUDO_FAKES),
+    "contrast": (*MANIPULATIONS, _BY_NAME["oversmoothing"]),
 }
-_BY_NAME = {how.name: how for how in SETS["all"]}
 
 
 class PseudoFakes(NamedTuple):
@@ -66,8 +67,10 @@ def manipulations_of(chosen: str | Iterable) -> tuple[Manipulation, ...]:
 
     Parameters
     ----------
-    chosen : {"default", "pseudo_fakes", "all"} or iterable of str and Manipulation
-        One of `SETS`, or names of manipulations and manipulations of your own.
+    chosen : {"default", "pseudo_fakes", "all", "contrast"} or iterable of str and Manipulation
+        One of `SETS`, or names of manipulations and manipulations of your own. "contrast" are the
+        method's four and over-smoothing: of all that we tried what finds most, where a head is
+        taught photographs against them (docs/results.md).
 
     Returns
     -------
@@ -179,8 +182,21 @@ def pseudo_fakes(
 
 
 def _pair(photo, how, seed, cut):
-    """Generators in the same state send both through the same small map."""
-    crop = face_crop(photo, **cut)
-    return tuple(
-        one.apply(crop.pixels, crop.face, np.random.default_rng(seed)) for one in (how, UNTOUCHED)
-    )
+    return tuple(variants(face_crop(photo, **cut), (how, UNTOUCHED), seed))
+
+
+def variants(crop: FaceCrop, hows: Iterable[Manipulation], seed: Any) -> list[np.ndarray]:
+    """One face with each of these faults, all under one small map.
+
+    Parameters
+    ----------
+    crop : FaceCrop
+    hows : iterable of Manipulation
+    seed : int or numpy.random.SeedSequence
+        Generators in the same state send all of them through the same map.
+
+    Returns
+    -------
+    list of ndarray of uint8, shape (image_size, image_size, 3)
+    """
+    return [how.apply(crop.pixels, crop.face, np.random.default_rng(seed)) for how in hows]

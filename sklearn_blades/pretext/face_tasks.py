@@ -39,7 +39,7 @@ class Manipulated(_OfManipulations):
 
     Parameters
     ----------
-    manipulations : {"default", "pseudo_fakes", "all"} or tuple of str and Manipulation
+    manipulations : {"default", "pseudo_fakes", "all", "contrast"} or tuple of str and Manipulation
         What is done to faces: the four of the method, the faults of generators
         (`sklearn_blades.photos.pseudo_fakes`), both, or any of them by name. Training makes views
         of all that its tasks name; of those that a task does not name it is not asked.
@@ -95,7 +95,7 @@ class ManipulatedRegions(_OfManipulations):
     Parameters
     ----------
     regions : tuple of str
-    manipulations : {"default", "pseudo_fakes", "all"} or tuple of str and Manipulation
+    manipulations : {"default", "pseudo_fakes", "all", "contrast"} or tuple of str and Manipulation
         As for `Manipulated`.
 
     See Also
@@ -131,7 +131,7 @@ class WhichManipulation(_OfManipulations):
 
     Parameters
     ----------
-    manipulations : {"default", "pseudo_fakes", "all"} or tuple of str and Manipulation
+    manipulations : {"default", "pseudo_fakes", "all", "contrast"} or tuple of str and Manipulation
         As for `Manipulated`.
 
     See Also

@@ -45,6 +45,7 @@ def taught(detector: Any, encoder: Any, head: Any) -> list[tuple[str, str]]:
     """From what the parts were learned, as pairs of a name and words."""
     known = [("Encoder", _encoder(encoder))]
     for name, attribute in (("Photographs that taught the encoder", "encoder_rows_"),
+                            ("Photographs that taught the contrast", "contrast_rows_"),
                             ("Rows that the head was given", "head_rows_")):  # fmt: skip
         if hasattr(detector, attribute):
             n = len(getattr(detector, attribute))
