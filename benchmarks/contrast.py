@@ -113,6 +113,11 @@ class Features:
         return self
 
 
+def edited(faces, features):
+    """The photographs that pseudo-fakes were made of, as far as they may teach."""
+    return [row for row in faces.density if row["file"] in features.edited]
+
+
 def without_generators(photographs, features, learner):
     """How photographic rows are, by what photographs were taught against, and the classifiers."""
     genuine = features(as_kind(photographs, UNTOUCHED))
@@ -138,7 +143,7 @@ def shipped(faces, features, contrast, seed):
 
 def with_generators(faces, generator, features, seed):
     """The same of heads that know the other generators' faces: alone, and pseudo-fakes added."""
-    sources = [row for row in faces.density if row["file"] in features.edited]
+    sources = edited(faces, features)
     partners = as_kind(sources, UNTOUCHED)
     pseudo = [row for kind in KINDS for row in as_kind(sources, kind)]
     others = [row for row in faces.generated if row["generator"] != generator]
@@ -163,7 +168,7 @@ def with_generators(faces, generator, features, seed):
 
 def unknowing(faces, features, seed):
     """Heads that know no generated face, for each generator the same; and false alarms."""
-    photographs = [row for row in faces.density if row["file"] in features.edited]
+    photographs = edited(faces, features)
     binary = BladesBinary(class_weight="balanced", random_state=seed)
     trained, _ = without_generators(photographs, features, binary)
     means, heads = without_generators(photographs, features, NearestCentroid(priors="uniform"))

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -76,12 +77,15 @@ def few_epochs(monkeypatch):
 def test_a_row_judges_every_arm_on_the_same_faces(root, features, tmp_path, monkeypatch):
     monkeypatch.setattr(contrast, "ARMS", {"catch_lights": ("catch_lights",), "all kinds": EYES})
     monkeypatch.setattr(contrast, "ADDED", ("all kinds",))
+    monkeypatch.setattr(contrast, "SHIPPED", "all kinds")
     monkeypatch.setattr(contrast, "KINDS", dict.fromkeys(EYES))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # few photographs
         rows = [row_of(taught, root, features, 0) for taught in contrast.TAUGHT]
     heads = (
-        {"one-class", "catch_lights", "all kinds", "all kinds + one-class"},
+        {"one-class", "catch_lights", "all kinds", "all kinds + one-class", "hybrid with contrast"}
+        | {f"direction of {name}" for name in ("catch_lights", "all kinds")}
+        | {f"direction of {name} + one-class" for name in ("catch_lights", "all kinds")},
         {"binary", "hybrid", "binary + all kinds", "hybrid + all kinds"},
     )
     for row, names in zip(rows, heads, strict=True):
@@ -110,8 +114,9 @@ def test_no_generated_face_and_no_unseen_source_is_in_training(root, features):
         return features(rows)
 
     recorded.edited = features.edited
-    ways = without_generators(faces, recorded, 0)
-    assert ways.keys() == ARMS.keys()
+    photographs = contrast.edited(faces, recorded)
+    ways, heads = without_generators(photographs, recorded, NearestCentroid())
+    assert ways.keys() == heads.keys() == ARMS.keys()
     assert {row["kind"] for row in asked} == {UNTOUCHED, *KINDS, *contrast.EDITS}
     taught = {row["file"] for row in asked}
     assert taught <= {row["file"] for row in faces.density} & features.edited
