@@ -6,13 +6,13 @@
 
 A frozen tower, `blades-lite` with ImageNet's weights. *Without generators*: binary heads that learn
 photographs against pseudo-fakes of them, of each kind, of all, and of the method's four
-manipulations; photographs are then the untouched partners, which passed the same small map. The
-same with nothing trained: the direction from the faulty faces' mean to the photographs', as
-`sklearn_blades.make_contrast` takes it, alone, added to the one-class head, and as
-`BladesHybrid` has both. No generated face is in training. *With known generators*: binary and hybrid heads that have seen the
-other generators' faces, with and without pseudo-fakes of all kinds added to them. Deals, figures
-and their order are those of `benchmarks.travel`: generated faces against photographs of the unseen
-source first. Pictures are embedded once for all seeds; ``--features`` keeps that.
+manipulations; photographs are then the untouched partners, which passed the same small map. And the
+same with nothing trained: the direction from the faulty faces' mean to the photographs', which
+`sklearn_blades.make_contrast` takes, alone, added to the one-class head, and as `BladesHybrid` has
+both. No generated face is in training. *With known generators*: binary and hybrid heads that have
+seen the other generators' faces, with and without pseudo-fakes of all kinds added to them. Deals,
+figures and their order are those of `benchmarks.travel`: generated faces against photographs of the
+unseen source first. Pictures are embedded once for all seeds; ``--features`` keeps that.
 """
 
 import argparse

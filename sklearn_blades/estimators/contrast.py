@@ -59,7 +59,8 @@ def make_contrast(
     Returns
     -------
     FrozenEstimator of sklearn.neighbors.NearestCentroid
-        For ``BladesHybrid(contrast=)``; ``decision_function(features)``: higher = more photographic.
+        For ``BladesHybrid(contrast=)``. ``decision_function(features)`` is higher for the more
+        photographic.
 
     Raises
     ------
@@ -103,8 +104,8 @@ def make_contrast(
     encoder = encoder.estimator if isinstance(encoder, FrozenEstimator) else encoder
     if not isinstance(encoder, BladesEncoder):
         raise TypeError(
-            f"{type(encoder).__name__} is no BladesEncoder: faults are put into faces as the encoder"
-            " cuts them, and nothing says how this one does. Leave the contrast out."
+            f"{type(encoder).__name__} is no BladesEncoder: faults are put into faces as it cuts "
+            "them, and nothing says how this one does. Leave the contrast out."
         )
     check_is_fitted(encoder)
     hows = (*manipulations_of(kinds), UNTOUCHED)
