@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..evaluation import benjamini_hochberg
+from ..ground.progress import progress_bar
 from ..ground.types import StrPath
 from ..photos.folders import files_at
 from .crops import check_encoder
@@ -19,7 +20,6 @@ from .found import Scan
 from .journal import Journal
 from .looking import identity
 from .parts import asked, facts_of
-from .progress import progress_bar
 from .reasons import REASONS, check_reasons
 from .versions import versions
 
@@ -156,8 +156,9 @@ def _through(ask, paths, journal, facts, chunk_size, progress):
         if list(known) == paths and not todo and journal.end() is not None:
             return Scan(journal.path)
         del known
-        with progress_bar(len(paths), len(paths) - len(todo), shown=progress) as advance:
-            judge(Questions.of(ask, facts["settings"]), todo, journal, chunk_size, advance)
+        done = len(paths) - len(todo)
+        with progress_bar("scan", len(paths), done, shown=progress, unit="files") as bar:
+            judge(Questions.of(ask, facts["settings"]), todo, journal, chunk_size, bar.advance)
     finally:
         journal.close()
     cutoff = None if target_fdr is None else _cutoff(journal, paths, target_fdr, facts)

@@ -7,6 +7,7 @@ from inspect import signature
 from pathlib import Path
 
 from ..ground.device import resolve_device
+from ..ground.progress import progress_bar
 from ..photos.crops import Crops, CropSettings
 from ..photos.records import photo_list
 from ..storage.archive import is_container
@@ -19,15 +20,18 @@ def embed_photos(encoder, X, features):
     """Features of a fitted encoder, ``"embedding"`` or ``"pooled"``."""
     device = resolve_device(encoder.device)
     side = towers_on(encoder, device).image_side(features)
-    return embed(
-        side,
-        crops_of(encoder, photo_list(X), encoder.preprocessing_, encoder.crop_defaults_),
-        digest=encoder.digest_ if features == encoder.features_ else side.digest(),
-        device=device,
-        precision=encoder.precision_,
-        on_error=encoder.on_error,
-        n_jobs=encoder.n_jobs,
-    )
+    crops = crops_of(encoder, photo_list(X), encoder.preprocessing_, encoder.crop_defaults_)
+    with progress_bar("embedding", len(crops), shown=encoder.verbose is None) as bar:
+        return embed(
+            side,
+            crops,
+            digest=encoder.digest_ if features == encoder.features_ else side.digest(),
+            device=device,
+            precision=encoder.precision_,
+            on_error=encoder.on_error,
+            n_jobs=encoder.n_jobs,
+            tell=bar.advance,
+        )
 
 
 def embed_crops(encoder, pixels):

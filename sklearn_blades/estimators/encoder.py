@@ -155,7 +155,9 @@ class BladesEncoder(
         joblib's backend is. Results do not depend on it.
     device : str, default="auto"
         ``"cpu"``, ``"cuda"`` ...; resolved when used.
-    verbose : int, default=0
+    verbose : int, default=None
+        None: a bar with an estimate of the time left where stderr is a terminal, in `fit` and
+        `transform`, and nothing elsewhere. 0: nothing. 1: a line of losses an epoch, on stdout.
 
     Attributes
     ----------
@@ -233,7 +235,7 @@ class BladesEncoder(
         "on_error": [StrOptions({"raise", "nan"})],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
-        "verbose": ["verbose"],
+        "verbose": ["verbose", None],
     }
 
     def __init__(
@@ -274,7 +276,7 @@ class BladesEncoder(
         n_jobs: int | None = None,
         device: str = "auto",
         random_state: RandomState = None,
-        verbose: int = 0,
+        verbose: int | None = None,
     ) -> None:
         self.architecture = architecture
         self.pretrained = pretrained

@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 
 from ..ground.groups import group_codes
 from ..ground.jobs import local_jobs
+from ..ground.progress import progress_bar
 from ..ground.rows import photograph_rows
 from ..photos.doubts import MANY, crop_doubts, equal_rows, full_pictures
 from ..photos.rows import photo_list
@@ -138,7 +139,8 @@ def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, ca
             "only be used as it is (max_epochs=0). To train it further, save it with "
             "training=True."
         )
-    rows = crops.gather(on_error=encoder.on_error, n_jobs=encoder.n_jobs)
+    with progress_bar("finding faces", len(crops), shown=encoder.verbose is None) as bar:
+        rows = crops.gather(on_error=encoder.on_error, n_jobs=encoder.n_jobs, tell=bar.advance)
     crops = crops.part(rows)
     for doubt in _doubts(crops):
         warnings.warn(doubt, UserWarning, stacklevel=4)  # the line that called fit

@@ -116,7 +116,7 @@ class Crops:
         """
         return self._usable(self.__getitem__, on_error, n_jobs)
 
-    def gather(self, *, on_error, n_jobs=None):
+    def gather(self, *, on_error, n_jobs=None, tell=None):
         """All that a fit needs of its photographs, each of which is opened once: EXIF and crops.
 
         The crops go into one file, the `CropStore` of the cache; this object, its parts and its
@@ -126,6 +126,8 @@ class Crops:
         ----------
         on_error : {"raise", "nan"}
             As in `usable`.
+        tell : callable, optional
+            Told how many more photographs are done, by the threads that do them.
 
         Returns
         -------
@@ -142,7 +144,7 @@ class Crops:
         self._store, shortage = self.cache.crop_store(len(self), self._all_keys, row_bytes)
         if shortage:
             warnings.warn(shortage, stacklevel=5)  # the line that called fit
-        rows = self._usable(self._gathered, on_error, n_jobs)
+        rows = self._usable(self._gathered, on_error, n_jobs, tell)
         missing = int(np.sum(self._slots[rows] < 0))
         if missing and not shortage:
             warnings.warn(
@@ -186,10 +188,10 @@ class Crops:
             self.cache.put_if_room(name, kept)
         return _unpacked(kept, self.settings.image_size)
 
-    def _usable(self, look, on_error, n_jobs):
+    def _usable(self, look, on_error, n_jobs, tell=None):
         # Only the errors stay in memory; the crops are in the cache.
         errors = Parallel(n_jobs=local_jobs(n_jobs), require="sharedmem")(
-            delayed(self._problem)(look, index, on_error) for index in range(len(self))
+            delayed(self._problem)(look, index, on_error, tell) for index in range(len(self))
         )
         bad = [error for error in errors if error is not None]
         if bad and on_error == "raise":
@@ -218,13 +220,16 @@ class Crops:
             delayed(self.attempt)(index) for index in range(len(self))
         )
 
-    def _problem(self, look, index, on_error):
+    def _problem(self, look, index, on_error, tell):
         try:
             crop = look(index)
         except PhotoError as error:
             if on_error == "raise" and not isinstance(error, NoFaceError):
                 raise
             return error
+        finally:
+            if tell is not None:
+                tell(1)
         self.measured[index] = crop.enlarged, crop.stretched
         return None
 

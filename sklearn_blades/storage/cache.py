@@ -131,7 +131,7 @@ class ArrayCache:
                 folder=folder,
             )
 
-    def fill(self, keys, make, *, batch, start=None, ahead=0):
+    def fill(self, keys, make, *, batch, start=None, ahead=0, tell=None):
         """Return the arrays of keys, and make those that are not known.
 
         Of all threads, and with a folder of all processes, that want an array at the same time
@@ -150,6 +150,8 @@ class ArrayCache:
             about it in other threads.
         ahead : int
             Batches that are started before ``make`` gets the first.
+        tell : callable, optional
+            Takes a list of keys that are done: known, made, or not to be made.
 
         Returns
         -------
@@ -159,7 +161,9 @@ class ArrayCache:
             # A claim is an open lock file, and a process may have as few as 256 files open.
             batch = min(batch, MOST_CLAIMS // 2)
             ahead = min(ahead, MOST_CLAIMS // batch - 1)
+        tell = tell or (lambda keys: None)
         found = self._known(keys)
+        tell([*found])
         left = [key for key in keys if key not in found]
         for wait in (False, True):  # first what nobody is at, then what others were at
             asked, left = left, []
@@ -171,13 +175,15 @@ class ArrayCache:
                     left += [key for key in part if key not in ours]
                     known = self._known(ours)  # who had the claim before us may have made it
                     found |= known
+                    tell([*known])
                     unknown = [key for key in ours if key not in known]
-                    started.append((ours, start(unknown) if start and unknown else unknown))
+                    job = start(unknown) if start and unknown else unknown
+                    started.append((ours, unknown, job))
                     # Whoever waits holds nothing but what it waits for: there is no deadlock.
                     while len(started) > (0 if wait else ahead):
-                        found |= self._finish(*started.popleft(), make, claims)
+                        found |= self._finish(*started.popleft(), make, claims, tell)
                 while started:
-                    found |= self._finish(*started.popleft(), make, claims)
+                    found |= self._finish(*started.popleft(), make, claims, tell)
         return found
 
     def resize(self, max_bytes, max_disk_bytes):
@@ -206,11 +212,12 @@ class ArrayCache:
     def _known(self, keys):
         return {key: array for key in keys if (array := self.get(key)) is not None}
 
-    def _finish(self, keys, job, make, claims):
+    def _finish(self, keys, unknown, job, make, claims, tell):
         made = make(job) if job else {}
         for key, array in made.items():
             self.put(key, array)
         claims.give_back(keys)
+        tell(unknown)
         return made
 
     def _claim(self, group, held, *, wait):

@@ -27,7 +27,7 @@ AHEAD = 2
 """Batches that are decoded, or being decoded, while one is embedded."""
 
 
-def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jobs=None):
+def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jobs=None, tell=None):
     """Features of photographs.
 
     Threads decode the next batches while the towers run on the current one; pixels of no more
@@ -43,6 +43,8 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
     on_error : {"raise", "nan"}
     n_jobs : int, optional
         Decoding threads.
+    tell : callable, optional
+        Told how many more photographs are done.
 
     Returns
     -------
@@ -82,6 +84,7 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
             "start": lambda keys: {key: begin(rows[key][0]) for key in keys},
             "ahead": AHEAD,
             "batch": batch,
+            "tell": None if tell is None else lambda keys: tell(sum(len(rows[k]) for k in keys)),
         }
         found = crops.cache.fill(list(named), make, **plan)
         found |= ArrayCache(max_bytes=0, max_disk_bytes=0).fill(list(unnamed), make, **plan)

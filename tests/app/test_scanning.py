@@ -31,13 +31,15 @@ def lines(path):
 
 
 def interruptible(detector, root, out):
-    append = Journal.append
+    append, written = Journal.append, []
 
-    def slowly(journal, rows, **how):
+    def stopping(journal, rows, **how):
         append(journal, rows, **how)
-        time.sleep(0.02)  # so that who kills has the time to look
+        written.extend(rows)
+        if len(written) >= 40:  # so that it never ends before somebody kills it
+            signal.pause()
 
-    Journal.append = slowly  # in this copy of the process
+    Journal.append = stopping  # in this copy of the process
     try:
         scan(detector, root, out=out, chunk_size=4)
     except KeyboardInterrupt:
@@ -282,16 +284,23 @@ def test_temporary_files_are_gone(detector, folder, tmp_path, monkeypatch):
     assert not journals()
 
 
-def test_a_bar_on_a_terminal_alone(detector, folder, monkeypatch, capsys):
+def test_nothing_is_said_to_a_pipe(detector, folder, capsys):
     scan(detector, folder)
     assert capsys.readouterr() == ("", "")
-    monkeypatch.setattr("sklearn_blades.app.progress.on_a_terminal", lambda: True)
-    scan(detector, folder)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "13/13" in err
-    scan(detector, folder, progress=False)
-    assert capsys.readouterr().err == ""
+
+
+def test_one_bar_on_a_terminal(detector, folder, terminal, capsys):
+    with terminal:
+        scan(detector, folder)
+    assert "13/13" in terminal.sent
+    assert "embedding" not in terminal.sent  # a part of the scan, whose own bar goes on
+    assert capsys.readouterr().out == ""
+
+
+def test_no_bar_where_none_is_wanted(detector, folder, terminal):
+    with terminal:
+        scan(detector, folder, progress=False)
+    assert terminal.sent == ""
 
 
 def test_a_page(detector, folder, tmp_path):

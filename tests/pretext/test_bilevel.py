@@ -1,6 +1,9 @@
 """The hypergradient against autograd through the unrolled step."""
 
+import json
+
 import numpy as np
+import open_clip
 import pytest
 import torch
 from torch.func import functional_call
@@ -46,11 +49,20 @@ def problem(model, tasks, size, n=4):
     return lambda p: losses(p, *first), lambda p: losses(p, *second)[1], params
 
 
-@pytest.fixture(scope="module", params=["blades-tiny", "ViT-S-32-alt"])
-def towers(request):
+VIT = "a-small-vision-transformer"
+
+
+@pytest.fixture(scope="module", params=["blades-tiny", VIT])
+def towers(request, tmp_path_factory):
+    if request.param == VIT:  # open_clip's own transformers, at a size that takes no minute
+        text = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
+        vision = {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8}
+        config = tmp_path_factory.mktemp("configs") / f"{VIT}.json"
+        config.write_text(json.dumps({"embed_dim": 32, "vision_cfg": vision, "text_cfg": text}))
+        open_clip.add_model_config(config)
     torch.manual_seed(0)
     tasks = TaskSet([OrdinalTag("ISOSpeedRatings"), Manipulated()])
-    size = 64
+    size = 32
     model = JointEmbedding(request.param, tasks.prompts, image_size=size).double().train()
     return model, tasks, size
 

@@ -1,7 +1,5 @@
 """`blades fit` and `blades calibrate`: a folder of photographs becomes a detector."""
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -46,8 +44,7 @@ def fit(
         encoder, faces, epochs, pretrained=pretrained, target_fpr=target_fpr, seed=seed, jobs=jobs
     )
     said(f"Looking at {len(X):,} files ...")
-    with redirect_stdout(sys.stderr):  # a line an epoch, where somebody watches
-        detector.fit(X, y, generator=generator)
+    detector.fit(X, y, generator=generator)
     _saved(detector, output, as_json, f"{len(X):,} files")
     raise typer.Exit(int(lost > 0))
 

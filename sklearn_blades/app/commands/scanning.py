@@ -2,7 +2,6 @@
 
 import json
 import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -95,7 +94,6 @@ def demo(
     from ...datasets import make_photos
     from ...estimators import BladesDetector, BladesEncoder
     from ...persistence import save
-    from ..progress import on_a_terminal
     from ..scanning import scan as scanned
 
     if folder.exists() and any(folder.iterdir()):
@@ -104,12 +102,9 @@ def demo(
     make_photos(n, folder / "photographs", random_state=0)
     make_photos(max(n // 6, 5), folder / "uploads", random_state=1)
     make_photos(max(n // 6, 5), folder / "uploads", generated="noiseless", random_state=2)
-    encoder = BladesEncoder.from_scratch(
-        face_locator="whole", face_margin=1.6, max_epochs=epochs, verbose=int(on_a_terminal())
-    )
+    encoder = BladesEncoder.from_scratch(face_locator="whole", face_margin=1.6, max_epochs=epochs)
     detector = BladesDetector(encoder, target_fpr=0.05, random_state=0)
-    with redirect_stdout(sys.stderr):
-        detector.fit(str(folder / "photographs"))
+    detector.fit(str(folder / "photographs"))
     save(detector, folder / "detector.blades")
     found = scanned(detector, folder / "uploads", out=folder / "scan.jsonl")
     found.to_csv(folder / "scan.csv")

@@ -12,7 +12,6 @@ from ...evaluation.judge import unwrapped
 from ...photos.folders import directory, images_below
 from ..finding import PIECE
 from ..looking import looks
-from ..progress import on_a_terminal
 from .locating import locator_here
 from .options import ENCODERS, SHOWN
 from .saying import one_line, said
@@ -71,7 +70,6 @@ def detector_of(
         "face_locator": locator_here(faces) or "haar",
         "on_error": "nan",
         "n_jobs": jobs,
-        "verbose": int(on_a_terminal()),
     }
     if epochs is not None:
         settings["max_epochs"] = epochs

@@ -13,7 +13,6 @@ from ..bilevel import TaskWeights, hypergradient
 from ..rates import rate_factor
 from . import runs
 from .health import check_epoch, epoch_means
-from .progress import print_epoch
 from .views import view_loader
 
 
@@ -121,7 +120,7 @@ class BilevelNet(NeuralNet):
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         loader = self.get_iterator(X, training=True)
-        n_steps = max(1, self.max_epochs * len(loader))
+        self.n_steps_ = n_steps = max(1, self.max_epochs * len(loader))
         self.schedule_ = LambdaLR(
             self.optimizer_, lambda step: rate_factor(step, n_steps, warmup=self.warmup)
         )
@@ -153,6 +152,7 @@ class BilevelNet(NeuralNet):
         # each, and the history of a long run would outgrow its towers.
         for batch in iterator:
             step_fn(batch, **fit_params)
+            self.notify("on_batch_end", batch=batch, training=training)
             if self.run is not None and time.monotonic() - self.saved_ > runs.SAVE_SECONDS:
                 self._save()
                 self.saved_ = time.monotonic()
@@ -183,8 +183,6 @@ class BilevelNet(NeuralNet):
         check_epoch(row, self)  # before it is saved
         for name, value in row.items():
             self.history.record(name, value)
-        if self.verbose:
-            print_epoch(self.history[-1], self.max_epochs)
 
     # One step -------------------------------------------------------------------------------
 

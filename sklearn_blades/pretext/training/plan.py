@@ -102,7 +102,8 @@ class RuntimePlan:
         Saves its checkpoints, and goes on from them where it was cut off.
     callbacks : list
         Of skorch.
-    verbose : int
+    verbose : int or None
+        See `~sklearn_blades.pretext.training.progress.watched`.
     """
 
     device: str = "cpu"
@@ -110,7 +111,7 @@ class RuntimePlan:
     n_workers: int = 0
     run: Run | None = None
     callbacks: list = field(default_factory=list)
-    verbose: int = 0
+    verbose: int | None = 0
 
 
 @dataclass(frozen=True)

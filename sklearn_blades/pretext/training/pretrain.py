@@ -12,6 +12,7 @@ from ..bilevel import TaskWeights
 from ..rates import WARMUP, learning_rate, starting_share, weight_rate
 from ..tasks import TaskSet
 from .loop import BilevelNet
+from .progress import watched
 from .targets import tabulate
 from .views import ViewDataset, view_loader
 
@@ -89,11 +90,12 @@ def pretrain(plan, photographs, embedding):
         )
         for side, rows in enumerate((inner, outer))
     )
-    net = _net(plan, embedding, tasks, views, outer_views).fit(views)
+    with watched(plan.runtime.verbose) as watching:
+        net = _net(plan, embedding, tasks, views, outer_views, watching).fit(views)
     return outcome(net, embedding)
 
 
-def _net(plan, embedding, tasks, views, outer):
+def _net(plan, embedding, tasks, views, outer, watching):
     """The plan as a net of skorch, with the rates that the length of the run asks for."""
     how = plan.weighting
     lr, weight_lr = _rates(embedding, views, plan)
@@ -119,8 +121,8 @@ def _net(plan, embedding, tasks, views, outer):
         device=where.device,
         run=where.run,
         seed=plan.seed,
-        callbacks=where.callbacks,
-        verbose=where.verbose,
+        callbacks=[*where.callbacks, *watching],
+        verbose=0,
     )
 
 
