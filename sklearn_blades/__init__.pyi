@@ -14,6 +14,7 @@ from .estimators import BladesEncoder as BladesEncoder
 from .estimators import BladesHybrid as BladesHybrid
 from .estimators import BladesOneClass as BladesOneClass
 from .estimators import make_detector as make_detector
+from .portable import OnnxDetector as OnnxDetector
 
 __version__: str
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "BladesEncoder",
     "BladesHybrid",
     "BladesOneClass",
+    "OnnxDetector",
     "app",
     "datasets",
     "errors",

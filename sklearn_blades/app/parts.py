@@ -1,26 +1,21 @@
 """Any fitted detector as what a scan needs of it: an encoder that leaves no row out, and a head."""
 
-import json
 import math
 import os
 import warnings
-from collections.abc import Mapping
 from copy import copy
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
 from ..errors import SmallSampleWarning
-from ..estimators.answers import AnswersMixin, features_of
+from ..estimators.answers import AnswersMixin, features_of, taken_apart
 from ..estimators.embedding import crop_how
 from ..estimators.encoder import BladesEncoder
-from ..evaluation.judge import head_of, promise_of, unwrapped
+from ..evaluation.judge import head_of, promise_of
 from ..persistence import load
-from ..persistence.digests import digest
+from ..persistence.digests import digest_of_parts
 
 MOST_QUANTILES = 1000
 """Of the calibration scores that the header of a scan keeps."""
@@ -89,28 +84,6 @@ class _Behind:
         return found
 
 
-def taken_apart(detector: Any) -> tuple[Any, Pipeline | None, Any]:
-    """The encoder of a fitted detector, the transformers behind it, if any, and the head.
-
-    Raises
-    ------
-    NotFittedError
-    TypeError
-        If it is no detector of photographs.
-    """
-    inside = unwrapped(detector)
-    check_is_fitted(inside)
-    if hasattr(inside, "head_"):
-        return unwrapped(inside.encoder_), None, inside.head_
-    if isinstance(inside, Pipeline) and len(inside) > 1:
-        middle = inside[1:-1] if len(inside) > 2 else None
-        return unwrapped(inside.steps[0][1]), middle, inside.steps[-1][1]
-    raise TypeError(
-        f"{type(detector).__name__} is no detector of photographs; pass a fitted BladesDetector, "
-        "a pipeline of make_detector, or the path of the .blades file that holds one."
-    )
-
-
 def asked(detector: Any, n_jobs: int | None = None) -> Asked:
     """Take a detector apart; it stays as it is.
 
@@ -165,21 +138,8 @@ def facts_of(detector: Asked) -> dict[str, Any]:
 
 def digest_of(detector: Asked) -> str:
     """A fingerprint of all that decides what a detector says of a file."""
-    encoder, crop = detector.encoder_, detector.crop
-    names = ("min_face_size", "image_size", "precision_", "features_")
-    cut = {name: repr(getattr(encoder, name, None)) for name in names}
-    cut |= {name: repr(value) for name, value in crop.items() if name != "face_locator"}
-    parts = [digest(encoder), json.dumps(cut, sort_keys=True), _locator(crop.get("face_locator"))]
-    head = detector.head_
+    middle, head = [], detector.head_
     while isinstance(head, _Behind):
-        parts.append(digest(head.middle))
+        middle.append(head.middle)
         head = head.head
-    return joblib.hash([*parts, digest(head)], hash_name="sha1")
-
-
-def _locator(face_locator):
-    if isinstance(face_locator, Mapping):
-        return joblib.hash(dict(face_locator))
-    if callable(face_locator):  # as one would name it: code has no fingerprint
-        return f"{face_locator.__module__}.{face_locator.__qualname__}"
-    return repr(face_locator)
+    return digest_of_parts(detector.encoder_, detector.crop, middle, head)
