@@ -3,6 +3,7 @@
 import math
 import os
 import warnings
+from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from ..estimators.answers import AnswersMixin, features_of, taken_apart
 from ..estimators.embedding import crop_how
 from ..estimators.encoder import BladesEncoder
 from ..evaluation.judge import head_of, promise_of
+from ..heads.verdicts import Verdict
 from ..persistence import load
 from ..persistence.digests import digest_of_parts
-
-MOST_QUANTILES = 1000
-"""Of the calibration scores that the header of a scan keeps."""
+from .rows import quantiles
+from .versions import LIBRARIES
 
 
 class Asked(AnswersMixin):
@@ -33,8 +34,33 @@ class Asked(AnswersMixin):
     def __init__(self, encoder: Any, head: Any):
         self.encoder_, self.head_ = encoder, head
 
+    libraries = LIBRARIES
+
     def _embedded(self, X):
         return features_of(self.encoder_, X)
+
+    @property
+    def n_jobs(self) -> int | None:
+        """Threads that read and decode; None where the encoder has no say."""
+        return getattr(self.encoder_, "n_jobs", None)
+
+    @property
+    def has_p_values(self) -> bool:
+        """Whether the head gives p-values."""
+        return hasattr(self.head_, "p_values")
+
+    @property
+    def name(self) -> str:
+        """What judges, in a word."""
+        return type(self.head_).__name__
+
+    def rows(self, records: Sequence[Any]) -> Sequence[Verdict]:
+        """A verdict for every photograph."""
+        return self.verdicts(records).rows
+
+    def facts(self) -> dict[str, Any]:
+        """What a scan's header says of its detector, as plain JSON."""
+        return facts_of(self)
 
     @property
     def crop(self) -> dict[str, Any]:
@@ -119,10 +145,6 @@ def facts_of(detector: Asked) -> dict[str, Any]:
     known = detector.calibration_scores
     offset = detector.offset
     head = head_of(detector)
-    n = 0 if known is None else len(known)
-    scores = np.array([]) if known is None else known
-    if n > MOST_QUANTILES:
-        scores = np.quantile(scores, np.linspace(0, 1, MOST_QUANTILES))
     return {
         "digest": digest_of(detector),
         "encoder": type(detector.encoder_).__name__,
@@ -131,8 +153,8 @@ def facts_of(detector: Asked) -> dict[str, Any]:
         "target_fpr": promise_of(detector),
         "confidence": getattr(head, "confidence", None),
         "offset": offset if offset is not None and math.isfinite(offset) else None,
-        "n_calibration": n,
-        "calibration_scores": [float(score) for score in scores],
+        "n_calibration": 0 if known is None else len(known),
+        "calibration_scores": [] if known is None else quantiles(known),
     }
 
 
