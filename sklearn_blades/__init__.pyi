@@ -15,6 +15,7 @@ from .estimators import BladesHybrid as BladesHybrid
 from .estimators import BladesOneClass as BladesOneClass
 from .estimators import make_contrast as make_contrast
 from .estimators import make_detector as make_detector
+from .portable import OnnxDetector as OnnxDetector
 
 __version__: str
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "BladesEncoder",
     "BladesHybrid",
     "BladesOneClass",
+    "OnnxDetector",
     "app",
     "datasets",
     "errors",

@@ -22,6 +22,7 @@ ROOMS = [
     "evaluation",
     "residuals",
     "towers",
+    "portable",
     "heads",
     "photos",
     "storage",

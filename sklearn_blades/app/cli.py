@@ -5,7 +5,7 @@ import warnings
 
 import typer
 
-from .commands import judging, learning, scanning, telling
+from .commands import exporting, judging, learning, scanning, telling
 from .commands.saying import one_line, said
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ for command in (
     learning.fit,
     scanning.scan,
     learning.calibrate,
+    exporting.export,
     judging.evaluate,
     judging.audit,
     telling.report,

@@ -1,18 +1,22 @@
 """From files that were looked at to rows: verdicts, then doubts, then reasons."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import NoFaceError
 from ..photos.faces import Face
-from .doubts import doubted
+from .asking import AskedFile
 from .journal import Journal
 from .looking import Look, looks
-from .parts import Asked
-from .reasons import Known, known_photographs, reasoned
 from .rows import Row
+
+if TYPE_CHECKING:  # with torch and scikit-learn, which an ONNX file does without
+    from .parts import Asked
+    from .reasons import Known
 
 PIECE = 100
 """Files between two steps of the bar, and rows that a kill may cost."""
@@ -24,23 +28,27 @@ class Questions:
 
     Attributes
     ----------
-    ask : Asked
+    ask : Asked or AskedFile
     unsure : bool
     reasons : list of str
     known : Known or None
         Photographs to compare with.
     """
 
-    ask: Asked
+    ask: Asked | AskedFile
     unsure: bool
     reasons: list[str]
     known: Known | None
 
     @classmethod
-    def of(cls, ask: Asked, settings: dict[str, Any]) -> Self:
+    def of(cls, ask: Asked | AskedFile, settings: dict[str, Any]) -> Self:
         """As the header of a scan says."""
         reference = settings["reference"] if "nearest" in settings["reasons"] else None
-        known = None if reference is None else known_photographs(ask, reference)
+        known = None
+        if reference is not None:
+            from .reasons import known_photographs
+
+            known = known_photographs(ask, reference)
         return cls(ask, settings["unsure"], settings["reasons"], known)
 
 
@@ -53,9 +61,8 @@ def judge(
 ) -> None:
     """Rows of all files into the journal, piece by piece; ``advance`` is told of each."""
     ask, unsynced = questions.ask, 0
-    n_jobs = getattr(ask.encoder_, "n_jobs", None)
     piece = min(PIECE, chunk_size)
-    for seen in looks(paths, ask.crop.get("face_locator"), n_jobs=n_jobs, piece=piece):
+    for seen in looks(paths, ask.crop.get("face_locator"), n_jobs=ask.n_jobs, piece=piece):
         rows = _rows(questions, seen)
         unsynced += len(rows)
         sync = unsynced >= chunk_size
@@ -76,6 +83,8 @@ def _rows(questions, seen):
     }
     judged = {record.path: record for record in records if not rows[record.path].error}
     if questions.unsure and judged:
+        from .doubts import doubted
+
         doubts = doubted(ask, [rows[path] for path in judged], list(judged.values()))
         rows |= {row.path: row for row in doubts}
     striking = {
@@ -84,6 +93,8 @@ def _rows(questions, seen):
         if questions.reasons and rows[path].verdict in ("flagged", "unsure")
     }
     if striking:
+        from .reasons import reasoned
+
         chosen = [rows[path] for path in striking], list(striking.values())
         told = reasoned(ask, *chosen, questions.reasons, questions.known)
         rows |= {row.path: row for row in told}
@@ -101,7 +112,7 @@ def _verdicts(ask, records):
         return []
     with warnings.catch_warnings():  # every such file has a row that says it
         warnings.filterwarnings("ignore", ".* photographs cannot be used; their rows are NaN")
-        return ask.verdicts(records).rows
+        return ask.rows(records)
 
 
 def _box(face: Face | None):

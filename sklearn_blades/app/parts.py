@@ -1,29 +1,25 @@
 """Any fitted detector as what a scan needs of it: an encoder that leaves no row out, and a head."""
 
-import json
 import math
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
 
 from ..errors import SmallSampleWarning
-from ..estimators.answers import AnswersMixin, features_of
+from ..estimators.answers import AnswersMixin, features_of, taken_apart
 from ..estimators.embedding import crop_how
 from ..estimators.encoder import BladesEncoder
-from ..evaluation.judge import head_of, promise_of, unwrapped
+from ..evaluation.judge import head_of, promise_of
+from ..heads.verdicts import Verdict
 from ..persistence import load
-from ..persistence.digests import digest
-
-MOST_QUANTILES = 1000
-"""Of the calibration scores that the header of a scan keeps."""
+from ..persistence.digests import digest_of_parts
+from .rows import quantiles
+from .versions import LIBRARIES
 
 
 class Asked(AnswersMixin):
@@ -38,8 +34,33 @@ class Asked(AnswersMixin):
     def __init__(self, encoder: Any, head: Any):
         self.encoder_, self.head_ = encoder, head
 
+    libraries = LIBRARIES
+
     def _embedded(self, X):
         return features_of(self.encoder_, X)
+
+    @property
+    def n_jobs(self) -> int | None:
+        """Threads that read and decode; None where the encoder has no say."""
+        return getattr(self.encoder_, "n_jobs", None)
+
+    @property
+    def has_p_values(self) -> bool:
+        """Whether the head gives p-values."""
+        return hasattr(self.head_, "p_values")
+
+    @property
+    def name(self) -> str:
+        """What judges, in a word."""
+        return type(self.head_).__name__
+
+    def rows(self, records: Sequence[Any]) -> Sequence[Verdict]:
+        """A verdict for every photograph."""
+        return self.verdicts(records).rows
+
+    def facts(self) -> dict[str, Any]:
+        """What a scan's header says of its detector, as plain JSON."""
+        return facts_of(self)
 
     @property
     def crop(self) -> dict[str, Any]:
@@ -89,28 +110,6 @@ class _Behind:
         return found
 
 
-def taken_apart(detector: Any) -> tuple[Any, Pipeline | None, Any]:
-    """The encoder of a fitted detector, the transformers behind it, if any, and the head.
-
-    Raises
-    ------
-    NotFittedError
-    TypeError
-        If it is no detector of photographs.
-    """
-    inside = unwrapped(detector)
-    check_is_fitted(inside)
-    if hasattr(inside, "head_"):
-        return unwrapped(inside.encoder_), None, inside.head_
-    if isinstance(inside, Pipeline) and len(inside) > 1:
-        middle = inside[1:-1] if len(inside) > 2 else None
-        return unwrapped(inside.steps[0][1]), middle, inside.steps[-1][1]
-    raise TypeError(
-        f"{type(detector).__name__} is no detector of photographs; pass a fitted BladesDetector, "
-        "a pipeline of make_detector, or the path of the .blades file that holds one."
-    )
-
-
 def asked(detector: Any, n_jobs: int | None = None) -> Asked:
     """Take a detector apart; it stays as it is.
 
@@ -146,10 +145,6 @@ def facts_of(detector: Asked) -> dict[str, Any]:
     known = detector.calibration_scores
     offset = detector.offset
     head = head_of(detector)
-    n = 0 if known is None else len(known)
-    scores = np.array([]) if known is None else known
-    if n > MOST_QUANTILES:
-        scores = np.quantile(scores, np.linspace(0, 1, MOST_QUANTILES))
     return {
         "digest": digest_of(detector),
         "encoder": type(detector.encoder_).__name__,
@@ -158,28 +153,15 @@ def facts_of(detector: Asked) -> dict[str, Any]:
         "target_fpr": promise_of(detector),
         "confidence": getattr(head, "confidence", None),
         "offset": offset if offset is not None and math.isfinite(offset) else None,
-        "n_calibration": n,
-        "calibration_scores": [float(score) for score in scores],
+        "n_calibration": 0 if known is None else len(known),
+        "calibration_scores": [] if known is None else quantiles(known),
     }
 
 
 def digest_of(detector: Asked) -> str:
     """A fingerprint of all that decides what a detector says of a file."""
-    encoder, crop = detector.encoder_, detector.crop
-    names = ("min_face_size", "image_size", "precision_", "features_")
-    cut = {name: repr(getattr(encoder, name, None)) for name in names}
-    cut |= {name: repr(value) for name, value in crop.items() if name != "face_locator"}
-    parts = [digest(encoder), json.dumps(cut, sort_keys=True), _locator(crop.get("face_locator"))]
-    head = detector.head_
+    middle, head = [], detector.head_
     while isinstance(head, _Behind):
-        parts.append(digest(head.middle))
+        middle.append(head.middle)
         head = head.head
-    return joblib.hash([*parts, digest(head)], hash_name="sha1")
-
-
-def _locator(face_locator):
-    if isinstance(face_locator, Mapping):
-        return joblib.hash(dict(face_locator))
-    if callable(face_locator):  # as one would name it: code has no fingerprint
-        return f"{face_locator.__module__}.{face_locator.__qualname__}"
-    return repr(face_locator)
+    return digest_of_parts(detector.encoder_, detector.crop, middle, head)

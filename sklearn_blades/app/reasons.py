@@ -17,9 +17,8 @@ from ..photos.folders import files_at
 from ..photos.records import PhotoRecord
 from .crops import check_encoder, crops_again, scored
 from .parts import Asked
-from .rows import Row
+from .rows import REASONS, Row
 
-REASONS = ("nearest", "parts", "map")
 GRID = 7
 """Parts of the face along a side that are covered in turn: 49 embeddings a face."""
 

@@ -4,7 +4,24 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
+from ..ground.types import FloatArray
+
 VERDICTS = ("flagged", "not flagged", "unsure", "no face", "unreadable")
+
+REASONS = ("nearest", "parts", "map")
+"""What a score may be said to rest on."""
+
+MOST_QUANTILES = 1000
+"""Of the calibration scores that the header of a scan keeps."""
+
+
+def quantiles(scores: FloatArray) -> list[float]:
+    """Sorted scores, or as many of their quantiles as a header keeps."""
+    if len(scores) > MOST_QUANTILES:
+        scores = np.quantile(scores, np.linspace(0, 1, MOST_QUANTILES))
+    return [float(score) for score in scores]
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation import benjamini_hochberg
 from ..ground.progress import progress_bar
 from ..ground.types import StrPath
+from ..heads.conformal import benjamini_hochberg
 from ..photos.folders import files_at
-from .crops import check_encoder
+from .asking import asked, check_whole_detector
 from .finding import Questions, judge
 from .found import Scan
 from .journal import Journal
 from .looking import identity
-from .parts import asked, facts_of
-from .reasons import REASONS, check_reasons
+from .rows import REASONS
 from .versions import versions
 
 
@@ -42,7 +41,9 @@ def scan(
 
     Parameters
     ----------
-    detector : fitted `BladesDetector`, pipeline of `make_detector`, or path of a ``.blades`` file
+    detector : fitted `BladesDetector`, pipeline of `make_detector`, `OnnxDetector`, or path
+        Of a ``.blades`` file, or of an ``.onnx`` file of ``blades export``, for which neither
+        torch nor scikit-learn is imported.
     where : str, Path or an iterable of them
         Folders (all images below them), files, patterns such as ``"uploads/**/*.jpg"``. A file
         that is meant twice is judged once.
@@ -121,9 +122,7 @@ def scan(
     ask = asked(detector, n_jobs)
     if target_fdr is not None:
         _check_fdr(target_fdr, ask)
-    if unsure:
-        check_encoder(ask, "unsure")
-    check_reasons(ask, reasons, reference)
+    _check_extras(ask, unsure, reasons, reference)
     paths = files_at(where)
     settings = {
         "target_fdr": target_fdr,
@@ -131,7 +130,7 @@ def scan(
         "reasons": [name for name in REASONS if name in reasons],
         "reference": None if reference is None else _named(reference),
     }
-    facts = {**facts_of(ask), **_facts(where, settings, len(paths))}
+    facts = {**ask.facts(), **_facts(where, settings, len(paths), ask.libraries)}
     if out is not None:
         return _through(ask, paths, _opened(out, facts, resume), facts, chunk_size, progress)
     handle, name = tempfile.mkstemp(prefix="blades-scan-", suffix=".jsonl")
@@ -166,12 +165,12 @@ def _through(ask, paths, journal, facts, chunk_size, progress):
     return Scan(journal.path)
 
 
-def _facts(where, settings, n_files):
+def _facts(where, settings, n_files, libraries):
     """Of the header, what the detector does not know."""
     return {
         "where": _named(where),
         "settings": settings,
-        "versions": {**versions(), "python": platform.python_version()},
+        "versions": {**versions(libraries), "python": platform.python_version()},
         "started": _now(),
         "n_files": n_files,
     }
@@ -205,12 +204,25 @@ def _still_to_do(known, paths):
     return todo
 
 
+def _check_extras(ask, unsure, reasons, reference):
+    """Refuse doubts and reasons that cannot be given."""
+    if not unsure and not reasons:
+        return
+    check_whole_detector(ask, "unsure" if unsure else "reasons")
+    from .crops import check_encoder
+    from .reasons import check_reasons
+
+    if unsure:
+        check_encoder(ask, "unsure")
+    check_reasons(ask, reasons, reference)
+
+
 def _check_fdr(target_fdr, ask):
     if not 0 < target_fdr < 1:
         raise ValueError(f"target_fdr={target_fdr!r} must be between 0 and 1, e.g. 0.1 for 10 %.")
-    if not hasattr(ask.head_, "p_values"):
+    if not ask.has_p_values:
         raise TypeError(
-            f"target_fdr needs p-values, which a {type(ask.head_).__name__} does not have; use a "
+            f"target_fdr needs p-values, which a {ask.name} does not have; use a "
             "head that promises a rate, such as BladesOneClass."
         )
 

@@ -1,19 +1,19 @@
 """What an encoder and a head say of photographs; those without a face keep their rows."""
 
-import os
 from copy import copy
 from typing import Any, Self
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from ..evaluation.judge import promise_of
+from ..evaluation.judge import promise_of, unwrapped
 from ..ground.rows import photograph_rows
 from ..ground.sklearn_private import _safe_indexing
 from ..ground.types import Column, FloatArray, IntArray, Photographs, StrPath
-from ..photos.folders import directory, images_below
+from ..photos.folders import rows_of
 from .one_class import BladesOneClass
 from .promise import warn_if_coded_otherwise
 from .verdicts import Verdicts, verdicts_of
@@ -182,16 +182,28 @@ class AnswersMixin:
         return self
 
 
-def rows_of(X):
-    """A folder as the list of its images, anything else as it is."""
-    if isinstance(X, str | os.PathLike):
-        files = [str(path) for path in images_below(directory(X))]
-        if not files:
-            raise ValueError(f"{os.fspath(X)}: no images in this folder or below it.")
-        return files
-    return list(X) if isinstance(X, tuple) else X
-
-
 def features_of(encoder, X):
     """Features as an array, whatever the encoder was told to put out."""
     return np.asarray(encoder.transform(X))
+
+
+def taken_apart(detector: Any) -> tuple[Any, Pipeline | None, Any]:
+    """The encoder of a fitted detector, the transformers behind it, if any, and the head.
+
+    Raises
+    ------
+    NotFittedError
+    TypeError
+        If it is no detector of photographs.
+    """
+    inside = unwrapped(detector)
+    check_is_fitted(inside)
+    if hasattr(inside, "head_"):
+        return unwrapped(inside.encoder_), None, inside.head_
+    if isinstance(inside, Pipeline) and len(inside) > 1:
+        middle = inside[1:-1] if len(inside) > 2 else None
+        return unwrapped(inside.steps[0][1]), middle, inside.steps[-1][1]
+    raise TypeError(
+        f"{type(detector).__name__} is no detector of photographs; pass a fitted BladesDetector, "
+        "a pipeline of make_detector, or the path of the .blades file that holds one."
+    )

@@ -23,7 +23,8 @@ from ..ground.sklearn_private import (
 )
 from ..ground.types import Column, IntArray, Photographs, RandomState, StrPath
 from ..heads.conformal import fewest_calibration_scores
-from .answers import AnswersMixin, features_of, rows_of
+from ..photos.folders import rows_of
+from .answers import AnswersMixin, features_of
 from .contrast import MOST, make_contrast
 from .dealing import (
     MOST_TO_CALIBRATE,

@@ -16,14 +16,14 @@ from ..ground.groups import group_codes
 from ..ground.rows import LABEL_OF_PHOTOGRAPHS, check_features, photograph_rows, says_itself
 from ..ground.sklearn_private import _fit_context
 from ..ground.types import Column, Features, FloatArray, IntArray, RandomState
-from ..heads.calibration import (
-    by_source,
-    independent_rows,
+from ..heads.calibration import by_source, independent_rows
+from ..heads.conformal import (
+    fewest_calibration_scores,
     offset_of_all,
     p_values_of_all,
+    positive,
     too_few,
 )
-from ..heads.conformal import fewest_calibration_scores, positive
 
 # What each head has said since it was calibrated: predict is called once a photograph, or once a
 # chunk of a million, and must neither change the head nor say it every time.

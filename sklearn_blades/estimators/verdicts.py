@@ -9,33 +9,7 @@ import numpy as np
 from ..errors import NoFaceError, PhotoError, SmallFaceError
 from ..evaluation.judge import unwrapped
 from ..evaluation.table import Table
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a detector says of one photograph.
-
-    Attributes
-    ----------
-    path : str
-        The file as it was named; ``"row 3"`` for pictures in memory.
-    score : float
-        Higher = more photographic; NaN where there is none.
-    p_value : float
-        Of "this is a photograph like those that calibrated"; low = AI-generated. NaN where there
-        is none, and for heads that promise no rate.
-    verdict : str
-        ``"flagged"`` (as AI-generated), ``"not flagged"``, ``"no face"`` (that can be judged) or
-        ``"unreadable"``.
-    error : str
-        Why there is no score; empty where there is one.
-    """
-
-    path: str
-    score: float
-    p_value: float
-    verdict: str
-    error: str = ""
+from ..heads.verdicts import Verdict, named
 
 
 @dataclass(frozen=True)
@@ -98,10 +72,7 @@ def verdicts_of(photos: Any, scores: Any, p_values: Any, flagged: Any, encoder: 
     """
     rows = []
     for number, photo in enumerate(photos):
-        path = getattr(photo, "path", photo)
-        path = (
-            str(path) if isinstance(path, str) or hasattr(path, "__fspath__") else f"row {number}"
-        )
+        path = named(photo, number)
         if np.isfinite(scores[number]):
             verdict = "flagged" if flagged[number] else "not flagged"
             rows.append(Verdict(path, float(scores[number]), float(p_values[number]), verdict))

@@ -1,11 +1,10 @@
-"""Which photographs calibrate a threshold, and what their scores promise together."""
+"""Which photographs calibrate a threshold, and which of their scores belong together."""
 
 import math
 
 import numpy as np
 
 from ..ground.groups import group_codes, holdout, one_of_each
-from .conformal import conformal_offset, conformal_p_values, fewest_calibration_scores
 
 # Of the groups, the share that stays with the density whatever the promise asks for.
 LEAST_KEPT = 0.2
@@ -123,29 +122,3 @@ def by_source(scores, sources):
     names = [str(name) for name in sources]
     codes = group_codes(names, len(scores), "sources")
     return {name: np.sort(scores[codes == code]) for code, name in enumerate(dict.fromkeys(names))}
-
-
-def offset_of_all(scores_of_sources, target_fpr, confidence=None):
-    """The lowest of the sources' thresholds: below it a face is foreign to every one of them.
-
-    Whatever mixture of the sources new photographs come from, no more than ``target_fpr`` of them
-    fall below, for no more of any source do.
-
-    Examples
-    --------
-    >>> offset_of_all([np.arange(19.0), np.arange(19.0) - 5], 0.05)
-    -5.0
-    """
-    return min(conformal_offset(scores, target_fpr, confidence) for scores in scores_of_sources)
-
-
-def p_values_of_all(scores, scores_of_sources, confidence=None):
-    """The largest p-value over the sources, of every score."""
-    each = [conformal_p_values(scores, known, confidence) for known in scores_of_sources]
-    return np.max(each, axis=0)
-
-
-def too_few(scores_of_sources, target_fpr, confidence=None):
-    """Names and sizes of the calibration sets that can promise nothing: dict, empty if none."""
-    fewest = fewest_calibration_scores(target_fpr, confidence)
-    return {name: len(known) for name, known in scores_of_sources.items() if len(known) < fewest}

@@ -4,7 +4,6 @@ import math
 import warnings
 
 import numpy as np
-from scipy.stats import beta, binom, false_discovery_control
 
 from ..errors import SmallSampleWarning
 from ..ground.types import BoolArray, Column, FloatArray
@@ -53,6 +52,8 @@ def conformal_offset(
     k = min(n, math.floor(target_fpr * (n + 1) + _ROUNDING))
     if confidence is not None:
         # The rate is at most target_fpr where k of n scores or more fall into its tail.
+        from scipy.stats import binom  # takes a second to import, and few ask
+
         k = min(k, int(binom.ppf(1 - confidence + _ROUNDING, n, target_fpr)))
     return float(calibration_scores[k - 1]) if k else -math.inf
 
@@ -114,10 +115,38 @@ def conformal_p_values(
     rank = 1 + np.searchsorted(calibration_scores, scores, side="right")
     p_values = rank / (n + 1)
     if confidence is not None:
+        from scipy.stats import beta
+
         # The rate of flagging all that rank so low is Beta(rank, n + 1 - rank); 1 for the highest.
         tail = beta.ppf(confidence, rank, np.maximum(n + 1 - rank, 1))
         p_values = np.where(rank > n, 1.0, np.maximum(p_values, tail))
     return p_values
+
+
+def offset_of_all(scores_of_sources, target_fpr, confidence=None):
+    """The lowest of the sources' thresholds: below it a face is foreign to every one of them.
+
+    Whatever mixture of the sources new photographs come from, no more than ``target_fpr`` of them
+    fall below, for no more of any source do.
+
+    Examples
+    --------
+    >>> offset_of_all([np.arange(19.0), np.arange(19.0) - 5], 0.05)
+    -5.0
+    """
+    return min(conformal_offset(scores, target_fpr, confidence) for scores in scores_of_sources)
+
+
+def p_values_of_all(scores, scores_of_sources, confidence=None):
+    """The largest p-value over the sources, of every score."""
+    each = [conformal_p_values(scores, known, confidence) for known in scores_of_sources]
+    return np.max(each, axis=0)
+
+
+def too_few(scores_of_sources, target_fpr, confidence=None):
+    """Names and sizes of the calibration sets that can promise nothing: dict, empty if none."""
+    fewest = fewest_calibration_scores(target_fpr, confidence)
+    return {name: len(known) for name, known in scores_of_sources.items() if len(known) < fewest}
 
 
 def benjamini_hochberg(
@@ -186,6 +215,8 @@ def benjamini_hochberg(
             "p_values must be one column of numbers from 0 to 1, as BladesOneClass.p_values gives "
             f"them; these have shape {p_values.shape}, and {np.isnan(p_values).sum()} are NaN."
         )
+    from scipy.stats import false_discovery_control
+
     flagged = false_discovery_control(p_values, method="bh") <= alpha * (1 + _ROUNDING)
     if p_values.size and not flagged.any():
         _warn_if_too_coarse(p_values, alpha, n_calibration)

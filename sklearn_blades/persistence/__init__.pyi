@@ -1,4 +1,5 @@
+from .exporting import export_onnx as export_onnx
 from .files import load as load
 from .files import save as save
 
-__all__ = ["load", "save"]
+__all__ = ["export_onnx", "load", "save"]

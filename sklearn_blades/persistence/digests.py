@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -45,3 +46,31 @@ def digest(estimator: Any) -> str:
         whole.update(f"{name} {array.dtype} {array.shape}".encode())
         whole.update(array.tobytes())
     return whole.hexdigest()
+
+
+def digest_of_parts(encoder: Any, crop: Mapping[str, Any], middle: Sequence[Any], head: Any) -> str:
+    """A fingerprint of all that decides what a detector says of a file.
+
+    Parameters
+    ----------
+    encoder : fitted transformer of photographs
+    crop : mapping
+        How it cuts faces, locator and all.
+    middle : sequence of fitted transformers
+        Behind it.
+    head : fitted estimator
+    """
+    names = ("min_face_size", "image_size", "precision_", "features_")
+    cut = {name: repr(getattr(encoder, name, None)) for name in names}
+    cut |= {name: repr(value) for name, value in crop.items() if name != "face_locator"}
+    parts = [digest(encoder), json.dumps(cut, sort_keys=True), _locator(crop.get("face_locator"))]
+    parts += map(digest, middle)
+    return joblib.hash([*parts, digest(head)], hash_name="sha1")
+
+
+def _locator(face_locator):
+    if isinstance(face_locator, Mapping):
+        return joblib.hash(dict(face_locator))
+    if callable(face_locator):  # as one would name it: code has no fingerprint
+        return f"{face_locator.__module__}.{face_locator.__qualname__}"
+    return repr(face_locator)

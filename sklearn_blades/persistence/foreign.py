@@ -4,6 +4,8 @@ from pathlib import Path
 
 from safetensors import safe_open
 
+from ..portable.sealed import is_exported
+
 _JOBLIB = "joblib.load({0!r}), if you trust where it comes from: that runs what is in it"
 _WEIGHTS = "BladesEncoder(pretrained={0!r}) starts from it, if it holds a tower's weights"
 _PICTURE = "it is what a detector is asked about: detector.predict([{0!r}])"
@@ -50,6 +52,8 @@ def what_else(path):
         return "it is empty: was the disk full, or the download cut short?"
     if head.startswith(_TORCH_OF_OLD):
         return _say("a file of torch.save", _WEIGHTS, path)
+    if is_exported(path):
+        return _say("an ONNX file of export_onnx", "sklearn_blades.OnnxDetector({0!r})", path)
     for start, what, remedy in _BEGINNINGS:
         if head.startswith(start):
             return _say(what, remedy, path)

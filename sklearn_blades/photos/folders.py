@@ -52,6 +52,16 @@ def images_below(root: StrPath) -> list[Path]:
     return sorted(found)
 
 
+def rows_of(X):
+    """A folder as the list of its images, anything else as it is."""
+    if isinstance(X, str | os.PathLike):
+        files = [str(path) for path in images_below(directory(X))]
+        if not files:
+            raise ValueError(f"{os.fspath(X)}: no images in this folder or below it.")
+        return files
+    return list(X) if isinstance(X, tuple) else X
+
+
 def files_at(where: StrPath | Iterable[StrPath]) -> list[str]:
     """Paths of all files that are meant, each once, in the order in which they were named.
 

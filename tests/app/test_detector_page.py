@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn_blades import BladesDetector, BladesEncoder, BladesOneClass, make_detector
 from sklearn_blades.app import detector_page
 from sklearn_blades.app.pages.detector import smallest, tasks
-from sklearn_blades.app.parts import taken_apart
+from sklearn_blades.estimators.answers import taken_apart
 from sklearn_blades.evaluation import (
     default_degradations,
     report_by_generator,

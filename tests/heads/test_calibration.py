@@ -13,13 +13,13 @@ from sklearn_blades.heads.calibration import (
     by_source,
     calibration_split,
     independent_rows,
-    offset_of_all,
-    p_values_of_all,
 )
 from sklearn_blades.heads.conformal import (
     conformal_offset,
     conformal_p_values,
     fewest_calibration_scores,
+    offset_of_all,
+    p_values_of_all,
 )
 
 ALPHA = 0.05

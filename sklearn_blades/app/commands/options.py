@@ -12,6 +12,10 @@ SHOWN = 10
 Model = Annotated[
     Path, typer.Option("-m", "--model", help="The .blades file of a detector.", metavar="FILE")
 ]
+Detector = Annotated[
+    Path,
+    typer.Option("-m", "--model", help="The .blades or .onnx file of a detector.", metavar="FILE"),
+]
 Json = Annotated[bool, typer.Option("--json", help="Answer in JSON on stdout.")]
 Threads = Annotated[
     int | None, typer.Option("-j", "--jobs", help="Threads that read files.", metavar="N")

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from . import options
-from .options import SHOWN, Json, Model, Threads
+from .options import SHOWN, Json, Threads
 from .saying import one_line, put, said
 
 
 def scan(
     where: options.Where,
-    model: Model,
+    model: options.Detector,
     out: options.Out = None,
     csv: options.Csv = None,
     html: options.Html = None,

@@ -25,19 +25,25 @@ def report(
 
 
 def info(
-    file: Annotated[Path, typer.Argument(help="A picture, or a .blades file.")],
+    file: Annotated[Path, typer.Argument(help="A picture, or a .blades or .onnx file.")],
     faces: Annotated[str, typer.Option(help="auto, yunet, haar or whole.")] = "auto",
     as_json: Json = False,
 ) -> None:
-    """Say what a picture or a .blades file is.
+    """Say what a picture, a .blades or an .onnx file is.
 
     Example: blades info photo.jpg
     """
+    from ...portable.sealed import is_exported
     from ...storage.archive import is_container
 
     if not file.exists():
         raise FileNotFoundError(f"{file}: there is no such file.")
-    facts = _of_a_detector(file) if is_container(file) else _of_a_picture(file, faces)
+    if is_exported(file):
+        facts = _of_an_export(file)
+    elif is_container(file):
+        facts = _of_a_detector(file)
+    else:
+        facts = _of_a_picture(file, faces)
     if as_json:
         put_json(facts)
     else:
@@ -55,6 +61,13 @@ def _of_a_detector(file):
         facts |= facts_of(asked(loaded))
     except TypeError:  # an encoder or a head alone
         facts |= {"parameters": {k: repr(v) for k, v in loaded.get_params(deep=False).items()}}
+    return {name: value for name, value in facts.items() if name != "calibration_scores"}
+
+
+def _of_an_export(file):
+    from ..asking import asked
+
+    facts = {"kind": "ONNX export", **asked(file).facts()}
     return {name: value for name, value in facts.items() if name != "calibration_scores"}
 
 

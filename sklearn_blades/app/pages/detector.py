@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ...errors import SmallSampleWarning
+from ...estimators.answers import taken_apart
 from ...evaluation.judge import head_of, promise_of
-from ...heads.calibration import p_values_of_all
-from ..parts import taken_apart
+from ...heads.conformal import p_values_of_all
 from .drawing import histogram
 from .sentences import promised
 from .text import counted, number, percent

@@ -1,0 +1,3 @@
+from .onnx_detector import OnnxDetector as OnnxDetector
+
+__all__ = ["OnnxDetector"]
