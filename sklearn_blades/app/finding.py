@@ -45,7 +45,7 @@ class Questions:
         """As the header of a scan says."""
         reference = settings["reference"] if "nearest" in settings["reasons"] else None
         known = None
-        if reference is not None:
+        if reference is not None and not isinstance(ask, AskedFile):
             from .reasons import known_photographs
 
             known = known_photographs(ask, reference)

@@ -15,7 +15,9 @@ from sklearn_blades.app.cli import app, main
 from sklearn_blades.datasets import make_photos
 from sklearn_blades.persistence import load
 
-WORDS = ["fit", "scan", "calibrate", "evaluate", "audit", "report", "info", "checks", "demo"]
+WORDS = [
+    "fit", "scan", "calibrate", "export", "evaluate", "audit", "report", "info", "checks", "demo",
+]  # fmt: skip
 
 
 @pytest.fixture
