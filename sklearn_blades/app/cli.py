@@ -1,5 +1,6 @@
 """The command `blades`: its words and options; what they do is imported when it is done."""
 
+import gc
 import sys
 import warnings
 
@@ -40,6 +41,9 @@ def main(args: list[str] | None = None) -> None:
     args : list of str, default=None
         None: those of the process.
     """
+    # Imports make a million objects that stay: looking through them time and again is a tenth of
+    # the start of a command.
+    gc.set_threshold(50_000, 20, 100)
     warnings.showwarning = lambda message, *where, **more: said(f"note: {one_line(message)}")
     try:
         app(args=args, prog_name="blades")

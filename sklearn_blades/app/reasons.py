@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from ..estimators import BladesHybrid
+from ..estimators import BladesBranches, BladesHybrid
 from ..estimators.answers import features_of
 from ..estimators.embedding import embed_crops
 from ..estimators.hybrid_parts import scores_of as scores_of_parts
@@ -78,8 +78,8 @@ def check_reasons(ask: Asked, reasons: Sequence[str], reference: Any) -> None:
         )
     if "map" in reasons and ask.map_limit is None:
         raise TypeError("reasons: 'map' needs a head with a threshold and calibration scores.")
-    if reasons:
-        check_encoder(ask, "reasons")
+    if "map" in reasons:
+        check_encoder(ask, "reasons: 'map'")
 
 
 def reasoned(
@@ -101,17 +101,18 @@ def reasoned(
         For ``"nearest"``.
     """
     told = []
-    for row, face in zip(rows, crops_again(ask, records), strict=True):
-        if face is None:
+    faces = crops_again(ask, records) if "map" in reasons else [None] * len(records)
+    for row, record, face in zip(rows, records, faces, strict=True):
+        features = features_of(ask.encoder_, [record])  # known since the verdict
+        if not np.isfinite(features).all():  # the file went since
             told.append(row)
             continue
-        features = embed_crops(ask.encoder_, np.array(face[None]))  # cached: not writable
         found = dict(row.reasons)
         if known is not None and "nearest" in reasons:
             found |= _nearest(features, known)
         if "parts" in reasons:
             found["parts"] = _parts(ask, features)
-        if "map" in reasons:
+        if face is not None:
             found["map"] = {"nats": occlusion(ask, face), "limit": ask.map_limit}
         told.append(replace(row, reasons=found))
     return told
@@ -125,8 +126,11 @@ def _nearest(features, known):
 
 
 def _parts(ask, features):
-    """How far above the threshold each part of the head puts the score."""
+    """How far above the threshold, or above what is usual, each part of the head puts the score."""
     head = head_of(ask)
+    if isinstance(head, BladesBranches):
+        found = head.branch_log_p_values(features).items()
+        return {name: float(value[0] + np.log(2)) for name, value in found}
     if isinstance(head, BladesHybrid):
         parts = scores_of_parts(head._parts(), features)[0]
         standard = (parts - head.centre_) / head.spread_

@@ -220,14 +220,30 @@ class BladesBranches(PromiseMixin, OutlierMixin, BaseEstimator):
         check_is_fitted(self)
         return self._score(check_features(self, X))
 
+    def branch_log_p_values(self, X: Features) -> dict[str, FloatArray]:
+        """What every branch adds to the score: which of them it is that finds something.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n_samples,)
+            By branch, in nats, below 0; higher = more photographic. Of photographs half are above
+            log(1/2).
+        """
+        check_is_fitted(self)
+        return self._by_branch(check_features(self, X))
+
+    def _by_branch(self, X):
+        return {
+            name: log_p_values(head.score_samples(part), head._scores_of_sources().values())
+            for (name, head), part in zip(self.heads_.items(), self._parts(X), strict=True)
+        }
+
     def _score(self, X):
-        return np.sum(
-            [
-                log_p_values(head.score_samples(part), head._scores_of_sources().values())
-                for head, part in zip(self.heads_.values(), self._parts(X), strict=True)
-            ],
-            axis=0,
-        )
+        return np.sum([*self._by_branch(X).values()], axis=0)
 
     def fit_predict(self, X: Features, y: Column | None = None, **columns: Any) -> IntArray:
         """`fit`, then `predict` of the same rows, most of which the branches have learned from.

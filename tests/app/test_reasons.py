@@ -5,11 +5,21 @@ from copy import copy
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import FeatureUnion
 
-from sklearn_blades import BladesDetector, BladesHybrid, scan
+from sklearn_blades import (
+    BladesBranches,
+    BladesDetector,
+    BladesHybrid,
+    BladesOneClass,
+    make_detector,
+    scan,
+)
 from sklearn_blades.app.crops import crops_again, scores_of
 from sklearn_blades.app.parts import asked
+from sklearn_blades.residuals import NativeResiduals
 
 from .conftest import encoder
 
@@ -80,6 +90,28 @@ def test_parts_of_a_hybrid_sum_to_its_score(photos, uploads):
     for row in rows:
         assert set(row.reasons["parts"]) == {"one_class", "binary"}
         assert_allclose(sum(row.reasons["parts"].values()), row.score, rtol=1e-2)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn_blades.errors.SmallSampleWarning")
+def test_the_branch_that_finds_something_is_named(photos, tmp_path):
+    residuals = NativeResiduals("whole", largest_side=64, n_jobs=1)
+    union = FeatureUnion([("face", encoder()), ("residuals", residuals)]).fit(photos)
+    branches = [("face", BladesOneClass(1), 128), ("residuals", BladesOneClass(1), 153)]
+    head = BladesBranches(branches, target_fpr=0.4, random_state=0)
+    detector = make_detector(union, head).fit(photos)
+    rng = np.random.default_rng(0)
+    noise = Image.fromarray(rng.integers(0, 256, (256, 256, 3), dtype=np.uint8))
+    noise.save(tmp_path / "noise.png")
+    (row,) = scan(detector, tmp_path, reasons=["parts", "nearest"], reference=photos)
+    assert row.verdict == "flagged"
+    parts = row.reasons["parts"]
+    assert set(parts) == {"face", "residuals"}
+    assert_allclose(sum(parts.values()) - 2 * np.log(2), row.score, rtol=1e-3)
+    # No pixel of a photograph is as noisy; a face tower that learned nothing hardly cares.
+    assert parts["residuals"] < min(0, parts["face"])
+    assert len(row.reasons["nearest"]) == 3
+    with pytest.raises(TypeError, match="'map' changes the face that a BladesEncoder sees"):
+        scan(detector, tmp_path, reasons=["map"])
 
 
 def test_what_cannot_be_given(detector, uploads):
