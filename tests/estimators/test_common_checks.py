@@ -15,10 +15,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.* is taken for the label of photographs"),
 ]
 
+QUICK = {"max_epochs": 10, "lr": 0.01}  # tables this small are a batch an epoch: as far in a fifth
+
 HEADS = [
     BladesOneClass(),
-    BladesBinary(),
-    BladesBinary(target_fpr=0.05),
+    BladesBinary(**QUICK),
+    BladesBinary(**QUICK, target_fpr=0.05),
     BladesHybrid(binary=LogisticRegression()),  # fitted many times a fit: a quick one
     BladesBranches(),
 ]

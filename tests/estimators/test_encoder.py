@@ -372,26 +372,27 @@ class TestSoundness:
 class TestWorkers:
     """Workers that are not forked, as on Windows, macOS and Linux from Python 3.14 on."""
 
-    @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-    def test_any_kind_of_worker_gives_the_bits_of_one_process(self, photos, tmp_path, method):
+    def test_any_kind_of_worker_gives_the_bits_of_one_process(self, photos, tmp_path):
+        # Each worker imports torch anew: they start once for the weights' photographs as well, and
+        # once without.
+        learned, equal = FEW, {**FEW, "task_weighting": "equal"}
         script = tmp_path / "fit.py"
         script.write_text(
             "import multiprocessing, sys\n"
-            "from sklearn_blades import BladesEncoder\n"
-            "from sklearn_blades.pretext import Manipulated, OrdinalTag\n"
             "if __name__ == '__main__':\n"
-            "    multiprocessing.set_start_method(sys.argv[1])\n"
-            f"    encoder = BladesEncoder(**{FEW!r}, n_jobs=2).fit(sys.argv[2:])\n"
-            "    print(encoder.digest_)\n"
+            "    from sklearn_blades import BladesEncoder\n"
+            "    from sklearn_blades.pretext import Manipulated, OrdinalTag\n"
+            f"    for method, params in [('spawn', {learned!r}), ('forkserver', {equal!r})]:\n"
+            "        multiprocessing.set_start_method(method, force=True)\n"
+            "        print(BladesEncoder(**params, n_jobs=2).fit(sys.argv[1:]).digest_)\n"
         )
         made = subprocess.run(
-            [sys.executable, script, method, *photos[:8]],
-            capture_output=True,
-            text=True,
-            check=False,
+            [sys.executable, script, *photos[:8]], capture_output=True, text=True, check=False
         )
         assert made.returncode == 0, made.stderr
-        assert made.stdout.strip() == BladesEncoder(**FEW).fit(photos[:8]).digest_
+        here = [BladesEncoder(**params).fit(photos[:8]).digest_ for params in (learned, equal)]
+        assert made.stdout.split() == here
+        assert here[0] != here[1]
 
     def test_a_locator_that_cannot_be_sent_is_named(self, photos, monkeypatch):
         monkeypatch.setattr(multiprocessing, "get_start_method", lambda *args, **kwargs: "spawn")
