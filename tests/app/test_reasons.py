@@ -107,8 +107,10 @@ def test_the_branch_that_finds_something_is_named(photos, tmp_path):
     parts = row.reasons["parts"]
     assert set(parts) == {"face", "residuals"}
     assert_allclose(sum(parts.values()) - 2 * np.log(2), row.score, rtol=1e-3)
-    # No pixel of a photograph is as noisy; a face tower that learned nothing hardly cares.
-    assert parts["residuals"] < min(0, parts["face"])
+    known = detector[-1].branch_log_p_values(union.transform([str(tmp_path / "noise.png")]))
+    for name, value in parts.items():
+        assert value == pytest.approx(known[name][0] + np.log(2), rel=1e-3)
+    assert parts["residuals"] < 0  # no pixel of a photograph is as noisy
     assert len(row.reasons["nearest"]) == 3
     with pytest.raises(TypeError, match="'map' changes the face that a BladesEncoder sees"):
         scan(detector, tmp_path, reasons=["map"])
