@@ -124,19 +124,24 @@ NEVER = {"decode": [], "embed": []}
 
 
 @pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
-class TestFrozenEncoder:
-    def test_each_photograph_once_in_memory(self, search, detector, copies, counts):
-        search(detector(), copies, 1)
-        assert counts() == ONCE
+def test_each_photograph_once_in_memory(search, detector, copies, counts):
+    search(detector(), copies, 1)
+    assert counts() == ONCE
 
-    @pytest.mark.parametrize("n_jobs", [1, 2])
+
+# Whatever searches in workers does it through joblib: one of them stands for all.
+@pytest.mark.parametrize(
+    ("search", "n_jobs"),
+    [*((search, 1) for search in SEARCHES.values()), (grid_search, 2)],
+    ids=[*SEARCHES, "GridSearchCV-2"],
+)
+class TestFrozenEncoder:
     def test_each_photograph_once_in_a_cold_folder(
         self, search, detector, copies, counts, tmp_path, n_jobs
     ):
         search(detector(str(tmp_path / "cache")), copies, n_jobs)
         assert counts() == ONCE
 
-    @pytest.mark.parametrize("n_jobs", [1, 2])
     def test_no_photograph_in_a_warm_folder(
         self, search, detector, copies, counts, tmp_path, monkeypatch, n_jobs
     ):
