@@ -133,12 +133,22 @@ def without_generators(photographs, features, learner):
     return ways, heads
 
 
-def shipped(faces, features, contrast, seed):
+def direction(photographs, features):
+    """The contrast as it is shipped."""
+    learner = NearestCentroid(priors="uniform")
+    return without_generators(photographs, features, learner)[1][SHIPPED]
+
+
+def shipped(faces, features, contrast, seed, generated=()):
     """`BladesHybrid` with a contrast, of photographs that did not teach it."""
     rows = [row for row in faces.density if row["file"] not in features.edited]
     rows += faces.calibration
+    y = np.repeat([1, -1], [len(rows), len(generated)])
+    rows += generated
     head = BladesHybrid(contrast=FrozenEstimator(contrast), random_state=seed)
-    return head.fit(features(rows), groups=column(rows, "group"))
+    return head.fit(
+        features(rows), y, groups=column(rows, "group"), generator=column(rows, "generator")
+    )
 
 
 def with_generators(faces, generator, features, seed):
@@ -163,7 +173,9 @@ def with_generators(faces, generator, features, seed):
         )
         ways[f"hybrid{name}"] = lambda rows, head=hybrid: head.score_samples(features(rows))
         alarms |= flagged(hybrid, f"hybrid{name}", faces, features)
-    return ways, alarms
+    three = shipped(faces, features, direction(sources, features), seed, others)
+    ways["hybrid with contrast"] = lambda rows: three.score_samples(features(rows))
+    return ways, alarms | flagged(three, "hybrid with contrast", faces, features)
 
 
 def unknowing(faces, features, seed):
@@ -171,7 +183,7 @@ def unknowing(faces, features, seed):
     photographs = edited(faces, features)
     binary = BladesBinary(class_weight="balanced", random_state=seed)
     trained, _ = without_generators(photographs, features, binary)
-    means, heads = without_generators(photographs, features, NearestCentroid(priors="uniform"))
+    means, _ = without_generators(photographs, features, NearestCentroid(priors="uniform"))
     head = one_class_of(faces, features, seed)
 
     def one_class(rows):
@@ -184,7 +196,7 @@ def unknowing(faces, features, seed):
         ways[f"direction of {name}"] = way
         ways[f"direction of {name} + one-class"] = added([one_class, way], faces.calibration)
     alarms = flagged(head, "one-class", faces, features)
-    hybrid = shipped(faces, features, heads[SHIPPED], seed)
+    hybrid = shipped(faces, features, direction(photographs, features), seed)
     ways["hybrid with contrast"] = lambda rows: hybrid.score_samples(features(rows))
     alarms |= flagged(hybrid, "hybrid with contrast", faces, features)
     generators = sorted(set(column(faces.generated, "generator")))

@@ -86,7 +86,7 @@ def test_a_row_judges_every_arm_on_the_same_faces(root, features, tmp_path, monk
         {"one-class", "catch_lights", "all kinds", "all kinds + one-class", "hybrid with contrast"}
         | {f"direction of {name}" for name in ("catch_lights", "all kinds")}
         | {f"direction of {name} + one-class" for name in ("catch_lights", "all kinds")},
-        {"binary", "hybrid", "binary + all kinds", "hybrid + all kinds"},
+        {"binary", "hybrid", "binary + all kinds", "hybrid + all kinds", "hybrid with contrast"},
     )
     for row, names in zip(rows, heads, strict=True):
         assert 0 < row["n_pseudo"] < 18
@@ -98,7 +98,7 @@ def test_a_row_judges_every_arm_on_the_same_faces(root, features, tmp_path, monk
             assert all(0 <= figure <= 100 for f in row[key].values() for figure in f.values())
     assert rows[1]["false_alarms"]["oversmooth"].keys() == {
         f"{head}, {side}"
-        for head in ("hybrid", "hybrid + all kinds")
+        for head in ("hybrid", "hybrid + all kinds", "hybrid with contrast")
         for side in ("unseen", "test")
     }
     file = tmp_path / "rows.jsonl"
