@@ -15,6 +15,7 @@ SPEED = (
     "step",
     "estimates",
     "inference",
+    "onnx",
     "photographs",
     "scale",
     "mixture",

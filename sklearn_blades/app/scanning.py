@@ -42,8 +42,8 @@ def scan(
     Parameters
     ----------
     detector : fitted `BladesDetector`, pipeline of `make_detector`, `OnnxDetector`, or path
-        Of a ``.blades`` file, or of an ``.onnx`` file of ``blades export``, for which neither
-        torch nor scikit-learn is imported.
+        Of a ``.blades`` file, or of an ``.onnx`` file of ``blades export``, for which torch is
+        not imported.
     where : str, Path or an iterable of them
         Folders (all images below them), files, patterns such as ``"uploads/**/*.jpg"``. A file
         that is meant twice is judged once.
