@@ -136,7 +136,7 @@ class OnnxDetector:
 
         Returns
         -------
-        ndarray of float32, shape (n_samples, n_features_)
+        ndarray of float32, shape (n_samples, ``n_features_``)
             Rows of unit length; NaN for photographs that cannot be used, with ``on_error="nan"``.
         """
         return self._answers(photo_list(rows_of(X)), "features", self.on_error).values
@@ -292,7 +292,7 @@ class OnnxDetector:
 
         Returns
         -------
-        ndarray of shape (n,), or (n, n_features_)
+        ndarray of shape (n,), or (n, ``n_features_``)
         """
         return self._session.run([output], {"pixels": np.ascontiguousarray(pixels)})[0]
 
