@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed, parallel_config
 from joblib.parallel import (
-    LokyBackend,
     MultiprocessingBackend,
     SequentialBackend,
     ThreadingBackend,
@@ -44,14 +43,14 @@ def cluster_workers() -> int:
     Returns
     -------
     int
-        0 where all work stays in this process: no backend was named, or one of threads, or "loky"
-        with one process; or this is a worker already.
+        0 where all work stays in this process: no backend was named, or one of threads, or one
+        whose only worker joblib would not use either; or this is a worker already.
     """
     backend, said = get_active_backend(prefer="threads")  # which a backend that was named overrides
     if type(backend) in _NOT_FOR_THIS or backend.nesting_level or _in_a_dask_task():
         return 0
     n = backend.effective_n_jobs(said)
-    return 0 if n == 1 and isinstance(backend, LokyBackend) else n
+    return n if n > 1 else 0
 
 
 def _in_a_dask_task():
@@ -65,8 +64,8 @@ def chunk_length(n: int, workers: int, step: int, most: int = CHUNK) -> int:
     >>> chunk_length(100_000, 2, 13), chunk_length(400, 2, 13), chunk_length(5, 2, 13)
     (988, 52, 13)
     """
-    wanted = min(most, -(-n // (TURNS * workers)))
-    return max(step, -(-wanted // step) * step if wanted < most else most // step * step)
+    wanted = -(-n // (TURNS * workers))
+    return max(step, min(-(-wanted // step), most // step) * step)
 
 
 def spread(
@@ -96,18 +95,37 @@ def spread(
     tasks = (delayed(_piece)(payload, name, work, chunk) for chunk in chunks)
     backend, _ = get_active_backend()
     if not getattr(backend, "supports_return_generator", False):  # Ray gives all or nothing
-        while wave := [*islice(tasks, TURNS * cluster_workers())]:
-            yield from Parallel()(wave)
+        turn = TURNS * cluster_workers()
+        with Parallel() as workers:  # which stay from one turn to the next
+            while wave := [*islice(tasks, turn)]:
+                yield from workers(wave)
         return
-    answers = Parallel(return_as="generator")(tasks)
+    with _on_every_worker(backend, payload):
+        parallel = Parallel(return_as="generator")
+    answers = parallel(tasks)
     try:
-        for answer in answers:  # `yield from` would close it outside of what follows
+        # `yield from` would close it before `finally`.
+        for answer in answers:  # noqa: UP028
             yield answer
     finally:
         with warnings.catch_warnings():
             # Where an error or Ctrl-C ends the work, joblib advises to have asked for less.
             warnings.simplefilter("ignore")
             answers.close()
+
+
+@contextmanager
+def _on_every_worker(backend, payload):
+    """Dask makes one copy, and others when they are asked for; it cannot make up for a lost one.
+
+    With a copy on each, a worker that is killed costs the pieces that it was at, and no more.
+    """
+    if type(backend).__name__ != "DaskDistributedBackend":
+        yield
+        return
+    kept = {"client": backend.client, **backend.submit_kwargs}
+    with parallel_config("dask", scatter=[payload], **kept):
+        yield
 
 
 _sent: OrderedDict[str, Any] = OrderedDict()
