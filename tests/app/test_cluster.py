@@ -1,8 +1,10 @@
 """Under loky and Dask all is as in one process: rows, bits, errors and words."""
 
 import os
+import re
 import shutil
 import signal
+import sys
 import warnings
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from sklearn_blades.errors import PhotoError, SmallSampleWarning
 from sklearn_blades.storage.cache import cache_for
 from sklearn_blades.towers.embed import batch_size
 
+PAGE = Path(__file__).parents[2] / "docs" / "large_sets.md"
 WHOLE = {"face_locator": "whole", "max_epochs": 0, "device": "cpu", "random_state": 0}
 
 
@@ -92,12 +95,11 @@ class TestTransform:
         strict = BladesEncoder(**WHOLE, image_size=224)
         strict.__dict__.update({**encoder.__dict__, "on_error": "raise"})
         strict.clear_cache()
+        # Warnings are errors here: nothing is said beside this.
         with (
             joblib.parallel_config(**engine),
-            warnings.catch_warnings(),
             pytest.raises(PhotoError, match=r"broken\.jpg: is not a JPEG") as caught,
         ):
-            warnings.simplefilter("error")  # nothing is said beside the error
             strict.transform(rows[:-1])
         assert caught.value.path == str(rows[8])
         assert caught.value.__cause__ is None
@@ -128,6 +130,7 @@ class TestScan:
         assert written[1] == written[0]
         assert said[1] == said[0]
 
+    @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
     def test_every_row_is_there_once_when_a_worker_is_killed(
         self, client, detector, rows, tmp_path, monkeypatch
     ):
@@ -150,3 +153,23 @@ class TestScan:
             [row.score for row in found], [score for _, score in alone], rtol=1e-5
         )
         assert (tmp_path / "out.jsonl").read_text().count('"path"') == 32
+
+
+def test_the_pages_recipe_runs(client, photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder, part in zip(folders, (photos[:20], photos[20:]), strict=True):
+        folder.mkdir()
+        [shutil.copy(path, folder) for path in part]
+    (tmp_path / "rows").mkdir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SmallSampleWarning)
+        encoder = BladesEncoder(**WHOLE, image_size=32)
+        detector = BladesDetector(encoder, target_fpr=0.2, random_state=0).fit(photos)
+    page = PAGE.read_text(encoding="utf-8").split("## On a cluster")[1]
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    assert "tcp://scheduler:8786" in code
+    names = {"detector": detector, "folders": folders}
+    exec(code.replace("tcp://scheduler:8786", client.scheduler.address), names)
+    assert [len(found) for found in names["scans"]] == [20, len(photos) - 20]
+    assert (tmp_path / "rows" / "second.jsonl").is_file()
