@@ -1,6 +1,7 @@
 """What is sent to workers, what is heard of them, and what stays in this process."""
 
 import os
+import pickle
 import threading
 import warnings
 
@@ -61,13 +62,11 @@ def _measured(sent, chunk):
 
 @pytest.mark.filterwarnings("ignore")  # as strict or mild as this process may be
 def test_answers_come_in_order_with_what_was_said(monkeypatch):
-    import pickle
-
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     with joblib.parallel_config("loky", n_jobs=2):
         chunks = [range(start, start + 3) for start in range(0, 30, 3)]
         answers = list(spread(_measured, pickle.dumps(2), chunks))
-    assert sum((answer[1] for answer, _ in answers), []) == [2 * x for x in range(30)]
+    assert [x for answer, _ in answers for x in answer[1]] == [*range(0, 60, 2)]
     assert os.getpid() not in {answer[0] for answer, _ in answers}
     assert {answer[2:] for answer, _ in answers} == {(0, 1)}
     assert [[str(one) for one in said] for _, said in answers] == [["2 and 3"]] * 10
@@ -94,9 +93,10 @@ class TestWarnings:
 
     def test_they_are_said_again_once(self):
         known = set()
-        with pytest.warns(UserWarning, match="one") as said:
-            say_again([UserWarning("one"), UserWarning("one")], known)
-            say_again([UserWarning("one"), FutureWarning("one")], known)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            say_again([UserWarning("one"), UserWarning("one")], known, stacklevel=1)
+            say_again([UserWarning("one"), FutureWarning("one")], known, stacklevel=1)
         assert [warning.category for warning in said] == [UserWarning, FutureWarning]
         assert said[0].filename == __file__
 
