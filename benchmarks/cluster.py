@@ -81,12 +81,12 @@ def _scan(detector, paths, chunk, engine):
 
 
 def _bytes(detector, paths):
-    """What a worker is sent once, what with each chunk of ``PIECE`` files; and plain pickles."""
+    """What a worker is sent once, what with a chunk of files; and plain pickles."""
     settings = {"reference": None, "reasons": [], "unsure": False}
     questions = Questions.of(for_workers(asked(detector)), settings)
     return {
         "to each worker, once": len(packed((questions, PIECE, ""))),
-        f"with {PIECE} files": len(pickle.dumps(paths[:PIECE])),
+        f"with a chunk of {len(paths[:PIECE])} files": len(pickle.dumps(paths[:PIECE])),
         "pickle of the detector": len(pickle.dumps(detector)),
     }
 

@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
@@ -75,7 +75,7 @@ def judge(
             advance(len(rows))
 
 
-def _judged(questions, paths, piece) -> Iterator[list[Row]]:
+def _judged(questions, paths, piece) -> Generator[list[Row], None, None]:
     """Rows, a piece at a time."""
     ask = questions.ask
     n_jobs = getattr(ask.encoder_, "n_jobs", None)
@@ -83,7 +83,7 @@ def _judged(questions, paths, piece) -> Iterator[list[Row]]:
         yield _rows(questions, seen)
 
 
-def _judged_there(questions, paths, piece, chunk_size, workers) -> Iterator[list[Row]]:
+def _judged_there(questions, paths, piece, chunk_size, workers) -> Generator[list[Row], None, None]:
     """The same from workers."""
     length = chunk_length(len(paths), workers, piece, chunk_size)
     sent = packed((replace(questions, ask=for_workers(questions.ask)), piece, os.getcwd()))  # noqa: PTH109

@@ -8,7 +8,7 @@ import sys
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -70,7 +70,7 @@ def chunk_length(n: int, workers: int, step: int, most: int = CHUNK) -> int:
 
 def spread(
     work: Callable[[Any, Sequence], Any], sent: bytes, chunks: Iterable[Sequence]
-) -> Iterator[tuple[Any, list[Warning]]]:
+) -> Generator[tuple[Any, list[Warning]], None, None]:
     """Let workers do ``work(what was sent, chunk)``, and give their answers in order.
 
     What is sent reaches a worker once a call, whatever the number of chunks: Dask scatters it,
@@ -186,7 +186,7 @@ class _Listener(threading.local):
 
 
 _listener, _guard = _Listener(), threading.Lock()
-_listening: list[warnings.catch_warnings] = []  # the same one for each thread that listens
+_listening: list[Any] = []  # the same one for each thread that listens
 
 
 @contextmanager
@@ -204,7 +204,7 @@ def heard() -> Iterator[list[Warning]]:
     """
     with _guard:
         if not _listening:
-            catch = warnings.catch_warnings()
+            catch: Any = warnings.catch_warnings()
             catch.__enter__()
             warnings.simplefilter("always")
             warnings.showwarning = _heard(warnings.showwarning)
@@ -217,7 +217,7 @@ def heard() -> Iterator[list[Warning]]:
         with _guard:
             catch = _listening.pop()
             if not _listening:
-                catch.__exit__()
+                catch.__exit__(None, None, None)
 
 
 def _heard(elsewhere):

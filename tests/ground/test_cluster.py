@@ -37,7 +37,7 @@ class TestWorkers:
 
     def test_threads_inside_of_other_work_have_none(self):
         with joblib.parallel_config("loky", n_jobs=2):
-            inside = joblib.Parallel(require="sharedmem")(
+            inside = joblib.Parallel(n_jobs=2, require="sharedmem")(
                 joblib.delayed(cluster_workers)() for _ in range(2)
             )
         assert inside == [0, 0]
