@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from ..errors import NoFaceError
+from ..ground.cluster import check_sight, chunk_length, cluster_workers, say_again, spread
 from ..photos.faces import Face
 from .asking import AskedFile
 from .journal import Journal
@@ -54,21 +58,69 @@ class Questions:
 
 def judge(
     questions: Questions,
-    paths: Iterable[str],
+    paths: Sequence[str],
     journal: Journal,
     chunk_size: int,
     advance: Callable[[int], None],
 ) -> None:
-    """Rows of all files into the journal, piece by piece; ``advance`` is told of each."""
-    ask, unsynced = questions.ask, 0
-    piece = min(PIECE, chunk_size)
+    """Rows of all files into the journal, piece by piece; ``advance`` is told of each.
+
+    Workers of a cluster, where a ``joblib.parallel_config`` names one, are given up to
+    ``chunk_size`` files at once. They take them piece by piece as well, so rows are the same.
+    """
+    unsynced, piece = 0, min(PIECE, chunk_size)
+    workers = cluster_workers() if len(paths) > piece else 0
+    if workers:
+        judged = _judged_there(questions, paths, piece, chunk_size, workers)
+    else:
+        judged = _judged(questions, paths, piece)
+    with closing(judged):
+        for rows in judged:
+            unsynced += len(rows)
+            sync = unsynced >= chunk_size
+            journal.append(rows, sync=sync)
+            unsynced = 0 if sync else unsynced
+            advance(len(rows))
+
+
+def _judged(questions, paths, piece) -> Generator[list[Row], None, None]:
+    """Rows, a piece at a time."""
+    ask = questions.ask
     for seen in looks(paths, ask.crop.get("face_locator"), n_jobs=ask.n_jobs, piece=piece):
-        rows = _rows(questions, seen)
-        unsynced += len(rows)
-        sync = unsynced >= chunk_size
-        journal.append(rows, sync=sync)
-        unsynced = 0 if sync else unsynced
-        advance(len(rows))
+        yield _rows(questions, seen)
+
+
+def _judged_there(questions, paths, piece, chunk_size, workers) -> Generator[list[Row], None, None]:
+    """The same from workers."""
+    length = chunk_length(len(paths), workers, piece, chunk_size)
+    sent = _packed(questions, piece, os.getcwd())  # noqa: PTH109
+    chunks = (paths[start : start + length] for start in range(0, len(paths), length))
+    known: set = set()
+    with closing(spread(_pieces, sent, chunks)) as answers:
+        try:
+            for pieces, said in answers:
+                say_again(said, known, stacklevel=4)
+                yield from pieces
+        except Exception as error:  # workers that were lost, most of all
+            error.add_note("The rows before this are kept: with out= the same call goes on there.")
+            raise
+
+
+def _packed(questions, *beside):
+    """What workers are sent: of an ONNX file its path, and then no torch is imported there."""
+    if isinstance(questions.ask, AskedFile):
+        return pickle.dumps((questions, *beside))
+    from ..towers.packing import packed
+    from .parts import for_workers
+
+    return packed((replace(questions, ask=for_workers(questions.ask)), *beside))
+
+
+def _pieces(sent, paths):
+    """In a worker: all rows of a chunk."""
+    questions, piece, home = sent
+    check_sight(paths, home)
+    return [*_judged(questions, paths, piece)]
 
 
 def _rows(questions, seen):

@@ -140,6 +140,14 @@ def _lenient(encoder, n_jobs):
     return encoder
 
 
+def for_workers(detector: Asked) -> Asked:
+    """A copy for processes that each see a file once: what they saw of it goes to no disk."""
+    encoder = copy(detector.encoder_)
+    if encoder.get_params(deep=False).get("memory", "none") is None:
+        encoder.set_params(disk_size=0)
+    return Asked(encoder, detector.head_)
+
+
 def facts_of(detector: Asked) -> dict[str, Any]:
     """What a scan's header says of its detector, as plain JSON."""
     known = detector.calibration_scores

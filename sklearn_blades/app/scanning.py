@@ -61,7 +61,7 @@ def scan(
         Threads that read and decode. None: the encoder's own ``n_jobs``.
     chunk_size : int, default=1000
         Rows after which ``out`` is forced to the disk: what a power cut may cost. A killed
-        process costs 100 files at most.
+        process costs 100 files at most. Files that a worker is given at once, at most.
     progress : bool, default=True
         Show a bar with rate and remaining time, where stderr is a terminal.
     unsure : bool, default=False
@@ -102,6 +102,13 @@ def scan(
     See Also
     --------
     BladesDetector.verdicts : The same for what fits into memory.
+
+    Notes
+    -----
+    Inside ``joblib.parallel_config("loky", n_jobs=4)`` or ``"dask"`` the workers of that backend
+    open, judge and explain the files, in the same pieces, so that rows, errors and warnings are
+    the same; this process only writes ``out``. A killed process then costs the chunks that the
+    workers are at. The page on large sets has the recipe.
 
     Examples
     --------

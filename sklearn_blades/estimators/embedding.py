@@ -12,8 +12,9 @@ from ..photos.crops import Crops, CropSettings
 from ..photos.records import photo_list
 from ..storage.archive import is_container
 from ..storage.cache import cache_for
-from ..towers.embed import embed, embed_pixels
+from ..towers.embed import batch_size, embed, embed_pixels
 from ..towers.weights import saved_crop
+from .spreading import embed_far, errand_of, workers_for
 
 
 def embed_photos(encoder, X, features):
@@ -21,11 +22,15 @@ def embed_photos(encoder, X, features):
     device = resolve_device(encoder.device)
     side = towers_on(encoder, device).image_side(features)
     crops = crops_of(encoder, photo_list(X), encoder.preprocessing_, encoder.crop_defaults_)
+    digest = encoder.digest_ if features == encoder.features_ else side.digest()
     with progress_bar("embedding", len(crops), shown=encoder.verbose is None) as bar:
+        if workers := workers_for(crops, batch_size(crops.settings.image_size, device)):
+            errand = errand_of(encoder, crops, features, digest)
+            return embed_far(errand, crops, side.n_features, workers, tell=bar.advance)
         return embed(
             side,
             crops,
-            digest=encoder.digest_ if features == encoder.features_ else side.digest(),
+            digest=digest,
             device=device,
             precision=encoder.precision_,
             on_error=encoder.on_error,

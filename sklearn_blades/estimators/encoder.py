@@ -422,6 +422,11 @@ class BladesEncoder(
         -------
         ndarray of float32, shape (n_samples, ``n_features_out_``)
             Rows of unit length, in the order of ``X``; a row depends on its photograph alone.
+
+        Notes
+        -----
+        Inside ``joblib.parallel_config("loky", n_jobs=4)`` or ``"dask"`` the workers of that
+        backend embed the files, in the same batches, so that the rows are the same.
         """
         from .embedding import embed_photos
 

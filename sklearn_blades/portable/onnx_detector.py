@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import NoFaceError, SmallFaceError, SmallSampleWarning
+from ..ground.jobs import own_threads
 from ..ground.types import FloatArray, IntArray, Photographs, StrPath
 from ..heads.conformal import fewest_calibration_scores, p_values_of_all, positive
 from ..heads.verdicts import Verdict, named
@@ -313,7 +314,7 @@ def _session(path, data, n_threads):
         raise ImportError(f"{path}: an ONNX file needs onnxruntime: {REMEDY}") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # its warnings are for who writes graphs
-    options.intra_op_num_threads = n_threads or 0
+    options.intra_op_num_threads = n_threads or own_threads() or 0
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of many kinds, none of them public

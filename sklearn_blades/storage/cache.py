@@ -158,8 +158,7 @@ class ArrayCache:
         dict of key to array
         """
         if self.folder is not None:
-            # A claim is an open lock file, and a process may have as few as 256 files open.
-            batch = min(batch, MOST_CLAIMS // 2)
+            batch = self.batch_of(batch)
             ahead = min(ahead, MOST_CLAIMS // batch - 1)
         tell = tell or (lambda keys: None)
         found = self._known(keys)
@@ -185,6 +184,11 @@ class ArrayCache:
                 while started:
                     found |= self._finish(*started.popleft(), make, claims, tell)
         return found
+
+    def batch_of(self, batch):
+        """What `fill` makes at a time where ``batch`` is asked for."""
+        # A claim is an open lock file, and a process may have as few as 256 files open.
+        return batch if self.folder is None else min(batch, MOST_CLAIMS // 2)
 
     def resize(self, max_bytes, max_disk_bytes):
         """Change the bounds on what is kept in memory and on disk."""

@@ -56,9 +56,27 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
     UserWarning
         For rows of NaN, and for full pictures that ``face_locator="whole"`` takes for face crops.
     """
+    how = {"digest": digest, "device": device, "precision": precision, "on_error": on_error}
+    features, failed, doubts = embed_quietly(embedding, crops, **how, n_jobs=n_jobs, tell=tell)
+    for doubt in [*doubts, *lost_rows(failed, len(crops))]:
+        warnings.warn(doubt, UserWarning, stacklevel=5)  # the line that called transform
+    return features
+
+
+def embed_quietly(embedding, crops, *, digest, device, precision, on_error, n_jobs=None, tell=None):
+    """`embed`, which leaves to its caller what is to be said.
+
+    Returns
+    -------
+    features : ndarray of float32, shape (n_photos, n_features)
+    failed : dict of int to PhotoError
+        The rows of NaN.
+    doubts : list of str
+        Sentences about the photographs that can be used.
+    """
     features = np.full((len(crops), embedding.n_features), np.nan, dtype=np.float32)
-    named, unnamed, failed = _rows_by_key(crops, digest, precision)
-    _raise_first(failed, on_error)
+    named, unnamed, failed = rows_by_key(crops, digest, precision)
+    raise_first(failed, on_error)
     rows = named | unnamed
     batch = batch_size(crops.settings.image_size, device)
     seen = []  # the first crops that are not known from the cache
@@ -69,7 +87,7 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
             crop = crop_of()
             if isinstance(crop, PhotoError):
                 failed.update(dict.fromkeys(rows[key], crop))
-                _raise_first(failed, on_error)
+                raise_first(failed, on_error)
             else:
                 pixels[key] = crop.pixels
                 if len(seen) < LOOKED_AT:
@@ -90,9 +108,9 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
         found |= ArrayCache(max_bytes=0, max_disk_bytes=0).fill(list(unnamed), make, **plan)
     for key, feature in found.items():
         features[rows[key]] = feature
-    for doubt in _doubts(crops, seen, failed):
-        warnings.warn(doubt, UserWarning, stacklevel=4)  # the line that called transform
-    return features
+    whole = crops.settings.face_locator == "whole"
+    doubts = full_pictures(seen, crops.settings.face_margin) if whole else []
+    return features, failed, doubts
 
 
 def embed_pixels(embedding, pixels, *, device, precision):
@@ -113,17 +131,14 @@ def embed_pixels(embedding, pixels, *, device, precision):
     return np.concatenate([_embedded(embedding, part, device, precision) for part in parts])
 
 
-def _doubts(crops, seen, failed):
-    """What is to be said of the photographs, in sentences."""
-    doubts = []
-    if crops.settings.face_locator == "whole":
-        doubts += full_pictures(seen, crops.settings.face_margin)
-    if failed:
-        doubts.append(
-            f"{len(failed)} of {len(crops)} photographs cannot be used; their rows are NaN. "
-            f"First: {failed[min(failed)]}"
-        )
-    return doubts
+def lost_rows(failed, n):
+    """What is to be said of rows of NaN, in sentences: at most one."""
+    if not failed:
+        return []
+    return [
+        f"{len(failed)} of {n} photographs cannot be used; their rows are NaN. "
+        f"First: {failed[min(failed)]}"
+    ]
 
 
 def batch_size(image_size, device):
@@ -149,7 +164,7 @@ def _decoder(crops, n_threads, *, alone):
         pool.shutdown(cancel_futures=True)
 
 
-def _rows_by_key(crops, digest, precision):
+def rows_by_key(crops, digest, precision):
     """Rows of each photograph by its feature's key; of those not to be cached; errors by row."""
     named, unnamed, failed = {}, {}, {}
     for row in range(len(crops)):
@@ -165,7 +180,8 @@ def _rows_by_key(crops, digest, precision):
     return named, unnamed, failed
 
 
-def _raise_first(failed, on_error):
+def raise_first(failed, on_error):
+    """Raise the error of the first row that failed, unless ``on_error`` is "nan"."""
     if failed and on_error == "raise":
         raise failed[min(failed)]
 

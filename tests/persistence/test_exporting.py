@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -186,6 +187,11 @@ class TestAnswers:
 
 
 class TestFiles:
+    def test_scans_by_workers_are_those_of_one_process(self, file, photos):
+        alone = scan(file, photos, chunk_size=8)
+        with joblib.parallel_config("loky", n_jobs=2):
+            assert [*scan(file, photos, chunk_size=8)] == [*alone]
+
     def test_damage_is_told_before_anything_runs(self, file, tmp_path):
         data = file.read_bytes()
         for name, damaged in {
