@@ -3,6 +3,7 @@
 import copy
 import warnings
 from collections.abc import Hashable
+from functools import partial
 from inspect import signature
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ..photos.crops import Crops, CropSettings
 from ..photos.records import photo_list
 from ..storage.archive import is_container
 from ..storage.cache import cache_for
-from ..towers.embed import batch_size, embed, embed_pixels
+from ..towers.embed import batch_size, embed, embed_pixels, in_parts
 from ..towers.weights import saved_crop
 from .spreading import embed_far, errand_of, workers_for
 
@@ -23,20 +24,17 @@ def embed_photos(encoder, X, features):
     side = towers_on(encoder, device).image_side(features)
     crops = crops_of(encoder, photo_list(X), encoder.preprocessing_, encoder.crop_defaults_)
     digest = encoder.digest_ if features == encoder.features_ else side.digest()
+    batch = batch_size(crops.settings.image_size, device)
     with progress_bar("embedding", len(crops), shown=encoder.verbose is None) as bar:
-        if workers := workers_for(crops, batch_size(crops.settings.image_size, device)):
+        if workers := workers_for(crops, batch):
             errand = errand_of(encoder, crops, features, digest)
-            return embed_far(errand, crops, side.n_features, workers, tell=bar.advance)
-        return embed(
-            side,
-            crops,
-            digest=digest,
-            device=device,
-            precision=encoder.precision_,
-            on_error=encoder.on_error,
-            n_jobs=encoder.n_jobs,
-            tell=bar.advance,
-        )
+            how = {"n_features": side.n_features, "workers": workers, "tell": bar.advance}
+            work = partial(embed_far, errand, said=set(), **how)
+        else:
+            how = {"digest": digest, "device": device, "precision": encoder.precision_}
+            how |= {"on_error": encoder.on_error, "n_jobs": encoder.n_jobs, "tell": bar.advance}
+            work = partial(embed, side, **how)
+        return in_parts(crops, side.n_features, work, batch=batch, on_error=encoder.on_error)
 
 
 def embed_crops(encoder, pixels):

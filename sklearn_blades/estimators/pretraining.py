@@ -144,8 +144,7 @@ def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, ca
     crops = crops.part(rows)
     for doubt in _doubts(crops):
         warnings.warn(doubt, UserWarning, stacklevel=4)  # the line that called fit
-    exifs = [crops.exifs[row] for row in range(len(crops))]
-    photographs = Photographs(crops, exifs, groups[rows])
+    photographs = Photographs(crops, crops.exifs, groups[rows])
     where = RuntimePlan(
         device=str(device),
         precision=precision,
@@ -185,7 +184,7 @@ def _plan(encoder, tasks, weighting, seed, where):
 
 def _doubts(crops):
     """What is doubtful about many of the photographs of a fit, in sentences."""
-    doubts = crop_doubts([*crops.measured.values()])
+    doubts = crop_doubts(crops.measured)
     if crops.settings.face_locator == "whole":
         doubts += full_pictures(crops, crops.settings.face_margin)
     equal = equal_rows(crops.photos)

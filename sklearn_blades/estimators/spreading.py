@@ -1,7 +1,6 @@
 """An encoder's photographs, embedded by the workers of a cluster as they would be here."""
 
 import os
-import warnings
 from collections.abc import Sequence
 from contextlib import closing
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from ..photos.crops import Crops
 from ..photos.files import Missing
 from ..photos.rows import PhotoRecord
 from ..storage.cache import cache_for
-from ..towers.embed import batch_size, embed_quietly, lost_rows, raise_first, rows_by_key
+from ..towers.embed import batch_size, embed, raise_first, rows_by_key
 from ..towers.embedding import JointEmbedding
 from ..towers.packing import packed
 
@@ -84,8 +83,8 @@ def workers_for(crops, batch):
     return cluster_workers()
 
 
-def embed_far(errand, crops, n_features, workers, tell):
-    """`embed` by workers: the same batches, so the same bits; the same errors and warnings.
+def embed_far(errand, crops, *, n_features, workers, said, tell):
+    """`embed` by workers: the same batches, so the same bits; the same errors and sentences.
 
     Batches are dealt as they would be here, of what the cache of this process does not know; what
     comes back is kept in it.
@@ -95,12 +94,15 @@ def embed_far(errand, crops, n_features, workers, tell):
     errand : Errand
     crops : Crops
     n_features, workers : int
+    said : set
+        What workers warned of before; see `say_again`.
     tell : callable
         Told how many more photographs are done.
 
     Returns
     -------
-    ndarray of float32, shape (n_photos, n_features)
+    features, failed, doubts
+        As `embed` gives them.
     """
     named, unnamed, failed = rows_by_key(crops, errand.digest, errand.precision)
     raise_first(failed, errand.on_error)
@@ -111,10 +113,10 @@ def embed_far(errand, crops, n_features, workers, tell):
     new = [key for key in named if key not in found]
     todo = _chunks(new, cache.batch_of(step), workers) + _chunks([*unnamed], step, workers)
     photos = ([crops.photos[rows[key][0]] for key in keys] for keys in todo)
-    doubts, said = [], set()
+    doubts = []
     with closing(spread(_embedded_there, packed(errand), photos)) as answers:
         for keys, (answer, warned) in zip(todo, answers, strict=True):
-            say_again(warned, said, stacklevel=5)
+            say_again(warned, said, stacklevel=6)
             if isinstance(answer, PhotoError):
                 raise answer
             made, lost, doubtful = answer
@@ -130,9 +132,7 @@ def embed_far(errand, crops, n_features, workers, tell):
     features = np.full((len(crops), n_features), np.nan, dtype=np.float32)
     for key, feature in found.items():
         features[rows[key]] = feature
-    for doubt in [*doubts, *lost_rows(failed, len(crops))]:
-        warnings.warn(doubt, UserWarning, stacklevel=5)  # the line that called transform
-    return features
+    return features, failed, doubts
 
 
 def _chunks(keys, step, workers):
@@ -141,13 +141,13 @@ def _chunks(keys, step, workers):
 
 
 def _embedded_there(errand: Errand, photos: Sequence):
-    """In a worker: what `embed_quietly` gives, or the `PhotoError` that it raises."""
+    """In a worker: what `embed` gives, or the `PhotoError` that it raises."""
     files = [photo.path if isinstance(photo, PhotoRecord) else photo for photo in photos]
     check_sight([os.fspath(file) for file in files], errand.home)
     device = resolve_device(errand.device)
     side = _side(errand, device)
     try:
-        return embed_quietly(
+        return embed(
             side,
             Crops(photos, errand.settings, cache_for(*errand.memory)),
             digest=errand.digest,

@@ -10,11 +10,14 @@ from joblib import Parallel, delayed
 from ..errors import NoFaceError, PhotoError
 from ..ground.jobs import local_jobs
 from .crop_keys import CropSettings, photo_key
+from .exif_rows import ExifRows
 from .faces import Face
 from .files import opened
 from .records import FaceCrop, exif_of, face_crop
 
 __all__ = ["CropSettings", "Crops", "photo_key"]
+
+_UNASKED = object()  # the key of a photograph that was not looked at yet
 
 _NUMBERS = 12  # of a crop, beside its pixels: box, eyes, mouth, how much it was scaled
 
@@ -31,18 +34,20 @@ class Crops:
 
     Attributes
     ----------
-    measured : dict of int to (float, float)
+    measured : ndarray of float32, shape (n_photos, 2)
         What `usable` saw of each usable photograph: how much its face was enlarged, and how far
-        from square it was; `~sklearn_blades.photos.doubts.crop_doubts` makes words of it.
-    exifs : dict of int to dict
+        from square it was, NaN for the others; `~sklearn_blades.photos.doubts.crop_doubts` makes
+        words of it.
+    exifs : ExifRows
         What `gather` read of each usable photograph.
     """
 
     def __init__(self, photos, settings, cache, store=None, slots=None):
         self.photos, self.settings, self.cache = photos, settings, cache
         self._store, self._slots = store, slots  # of a fit: where each crop is, -1 for nowhere
-        self._keys, self._own = {}, uuid.uuid4().hex
-        self.measured, self.exifs = {}, {}
+        self._keys, self._own = [_UNASKED] * len(photos), uuid.uuid4().hex
+        self.measured = np.full((len(photos), 2), np.nan, dtype=np.float32)
+        self.exifs = ExifRows(len(photos))
 
     def __len__(self):
         return len(self.photos)
@@ -57,9 +62,8 @@ class Crops:
         slots = None if self._slots is None else self._slots[rows]
         photos = [self.photos[row] for row in rows]
         part = Crops(photos, self.settings, self.cache, self._store, slots)
-        for name in ("_keys", "exifs", "measured"):
-            known = getattr(self, name)
-            setattr(part, name, {i: known[row] for i, row in enumerate(rows) if row in known})
+        part._keys = [self._keys[row] for row in rows]
+        part.measured, part.exifs = self.measured[rows], self.exifs.take(rows)
         return part
 
     def key(self, index):
@@ -70,9 +74,13 @@ class Crops:
         PhotoError
             If the file is not there.
         """
-        if index not in self._keys:
+        if self._keys[index] is _UNASKED:
             self._keys[index] = photo_key(self.photos[index], self.settings)
         return self._keys[index]
+
+    def check(self, index):
+        """Raise the `PhotoError` of a file that is not there; nothing is kept of one that is."""
+        photo_key(self.photos[index], self.settings)
 
     def __getitem__(self, index):
         """The `FaceCrop` of a photograph; raises `PhotoError` where there is none to be had."""

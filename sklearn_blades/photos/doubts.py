@@ -8,6 +8,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from ..errors import PhotoError
@@ -66,33 +67,33 @@ def equal_rows(photos: Sequence) -> int:
     return len(contents) - len(set(contents))
 
 
-def crop_doubts(crops: Sequence) -> list[str]:
+def crop_doubts(measured: ArrayLike) -> list[str]:
     """What is doubtful about many of the crops, in sentences for a warning.
 
     Parameters
     ----------
-    crops : list of FaceCrop or of (enlarged, stretched) pairs
-        Of all photographs of a fit; see `~sklearn_blades.photos.records.FaceCrop`.
+    measured : array-like of shape (n_photos, 2)
+        How much each face of a fit was enlarged, and how far from square it was; see
+        `~sklearn_blades.photos.records.FaceCrop`.
 
     Returns
     -------
     list of str
         Empty where there is nothing to say.
     """
-    pairs = [crop if isinstance(crop, tuple) else (crop.enlarged, crop.stretched) for crop in crops]
-    enlarged, stretched = np.array(pairs, dtype=float).reshape(-1, 2).T
+    enlarged, stretched = np.asarray(measured, dtype=float).reshape(-1, 2).T
     doubts: list[str] = []
-    if not pairs:
+    if not (n := len(enlarged)):
         return doubts
     if np.mean(enlarged > _TWICE) > MANY:
         doubts.append(
-            f"{np.sum(enlarged > _TWICE)} of {len(pairs)} faces are enlarged more than twice, up "
+            f"{np.sum(enlarged > _TWICE)} of {n} faces are enlarged more than twice, up "
             f"to {enlarged.max():.1f} times: their files have no fine detail to judge. Take larger "
             "files, a smaller image_size, or leave them out with min_face_size=."
         )
     if np.mean(stretched > _SQUARE) > MANY:
         doubts.append(
-            f"{np.sum(stretched > _SQUARE)} of {len(pairs)} pictures are far from square (up to "
+            f"{np.sum(stretched > _SQUARE)} of {n} pictures are far from square (up to "
             f"{stretched.max():.2f} : 1), and face_locator='whole' squeezes each into a square as "
             "if it were a face crop. If they are full pictures, use face_locator='yunet'."
         )

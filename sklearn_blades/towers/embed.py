@@ -20,6 +20,9 @@ BATCH = 256
 BATCH_BYTES = {"cpu": 8 << 20, "cuda": 256 << 20}
 """Float32 pixels of a batch, at most. (A CPU gains nothing from more; a GPU starves with less.)"""
 
+PART = 50_000
+"""Photographs whose names, errors and features are kept track of together: some 50 MB."""
+
 LOOKED_AT = 8
 """New crops in which YuNet looks for full pictures, each for some 9 ms, at every call."""
 
@@ -27,8 +30,53 @@ AHEAD = 2
 """Batches that are decoded, or being decoded, while one is embedded."""
 
 
-def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jobs=None, tell=None):
-    """Features of photographs.
+def in_parts(crops, n_features, embedded, *, batch, on_error):
+    """Features of photographs, of which so many are in hand at a time that memory stays bounded.
+
+    Parameters
+    ----------
+    crops : Crops
+    n_features : int
+    embedded : callable
+        Takes crops and gives what `embed` gives.
+    batch : int
+        Parts are whole batches, so that rows are the same as in one part.
+    on_error : {"raise", "nan"}
+
+    Returns
+    -------
+    ndarray of float32, shape (n_photos, n_features)
+        Rows of unit length; NaN rows where a photograph cannot be used and ``on_error="nan"``.
+
+    Warns
+    -----
+    UserWarning
+        For rows of NaN, and for full pictures that ``face_locator="whole"`` takes for face crops.
+    """
+    length = max(1, PART // batch) * batch
+    if len(crops) > length and on_error == "raise":
+        for row in range(len(crops)):
+            crops.check(row)  # a file that is not there is told before an hour's work, not after
+    features = np.full((len(crops), n_features), np.nan, dtype=np.float32)
+    failed, doubts = {}, []
+    for start in range(0, len(crops), length):
+        rows = range(start, min(start + length, len(crops)))
+        features[start : rows.stop], lost, doubtful = embedded(crops.part(rows))
+        failed |= {start + row: error for row, error in lost.items()}
+        doubts = doubts or doubtful
+    if failed:
+        doubts = [
+            *doubts,
+            f"{len(failed)} of {len(crops)} photographs cannot be used; their rows are NaN. "
+            f"First: {failed[min(failed)]}",
+        ]
+    for doubt in doubts:
+        warnings.warn(doubt, UserWarning, stacklevel=5)  # the line that called transform
+    return features
+
+
+def embed(embedding, crops, *, digest, device, precision, on_error, n_jobs=None, tell=None):
+    """Features of photographs, and what is to be said of them.
 
     Threads decode the next batches while the towers run on the current one; pixels of no more
     than ``AHEAD + 1`` batches are in memory.
@@ -45,26 +93,6 @@ def embed(embedding, crops, *, digest, device, precision, on_error="raise", n_jo
         Decoding threads.
     tell : callable, optional
         Told how many more photographs are done.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_photos, n_features)
-        Rows of unit length; NaN rows where a photograph cannot be used and ``on_error="nan"``.
-
-    Warns
-    -----
-    UserWarning
-        For rows of NaN, and for full pictures that ``face_locator="whole"`` takes for face crops.
-    """
-    how = {"digest": digest, "device": device, "precision": precision, "on_error": on_error}
-    features, failed, doubts = embed_quietly(embedding, crops, **how, n_jobs=n_jobs, tell=tell)
-    for doubt in [*doubts, *lost_rows(failed, len(crops))]:
-        warnings.warn(doubt, UserWarning, stacklevel=5)  # the line that called transform
-    return features
-
-
-def embed_quietly(embedding, crops, *, digest, device, precision, on_error, n_jobs=None, tell=None):
-    """`embed`, which leaves to its caller what is to be said.
 
     Returns
     -------
@@ -129,16 +157,6 @@ def embed_pixels(embedding, pixels, *, device, precision):
     batch = batch_size(pixels.shape[1], device)
     parts = [pixels[start : start + batch] for start in range(0, len(pixels), batch)]
     return np.concatenate([_embedded(embedding, part, device, precision) for part in parts])
-
-
-def lost_rows(failed, n):
-    """What is to be said of rows of NaN, in sentences: at most one."""
-    if not failed:
-        return []
-    return [
-        f"{len(failed)} of {n} photographs cannot be used; their rows are NaN. "
-        f"First: {failed[min(failed)]}"
-    ]
 
 
 def batch_size(image_size, device):

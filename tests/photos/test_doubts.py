@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from PIL import Image
 
 from sklearn_blades import BladesEncoder
@@ -116,7 +117,7 @@ def test_crops_say_how_far_they_were_enlarged_and_squeezed():
     crops = Crops(photos, CropSettings("whole", image_size=128), ArrayCache())
     with pytest.warns(UserWarning, match="1 of 4 photographs"):
         assert crops.usable(on_error="nan") == [0, 1, 2]
-    assert crops.measured == {0: (2, 1), 1: (2, 2), 2: (0.5, 1)}
+    assert_array_equal(crops.measured, [(2, 1), (2, 2), (0.5, 1), (np.nan, np.nan)])
     assert crops[1].stretched == crops[1].enlarged == 2  # out of the cache as well
 
 
@@ -128,7 +129,7 @@ def test_doubts_are_words_about_many_crops_and_none_about_few():
     assert "6 of 52 pictures are far from square (up to 1.50 : 1)" in wide
     assert "face_locator='yunet'" in wide
     crop = face_crop(Image.new("RGB", (64, 64)), face_locator="whole", image_size=224)
-    assert "1 of 1 faces are enlarged" in crop_doubts([crop])[0]
+    assert "1 of 1 faces are enlarged" in crop_doubts([(crop.enlarged, crop.stretched)])[0]
 
 
 def whole(image, size=224):

@@ -159,6 +159,50 @@ class TestBatches:
             encoder.transform(copies)
 
 
+class TestParts:
+    """Of many photographs some are in hand at a time."""
+
+    @pytest.fixture
+    def parts(self, monkeypatch):
+        """Parts of six, in batches of two."""
+        seen, embed = [], inference.embed
+        monkeypatch.setattr(inference, "BATCH", 2)
+        monkeypatch.setattr(inference, "PART", 7)
+
+        def watched(side, crops, **how):
+            seen.append(len(crops))
+            return embed(side, crops, **how)
+
+        monkeypatch.setattr("sklearn_blades.estimators.embedding.embed", watched)
+        return seen
+
+    def test_rows_are_the_same_and_each_is_made_once(self, encoder, copies, parts, monkeypatch):
+        twice = [*copies[:4], *copies]
+        rows = encoder.transform(twice)
+        assert parts == [6, 6, 6, 6]
+        monkeypatch.setattr(inference, "PART", 50_000)
+        encoder.clear_cache()
+        whole = encoder.transform(copies)
+        assert rows.tobytes() == np.concatenate([whole[:4], whole]).tobytes()
+        assert parts[4:] == [20]
+
+    def test_errors_keep_their_rows_and_are_told_in_one_sentence(self, encoder, copies, parts):
+        for bad in (3, 14):
+            Path(copies[bad]).write_text("no picture")
+        with pytest.warns(UserWarning, match=r"2 of 20 photographs cannot be used") as told:
+            rows = encoder.set_params(on_error="nan").transform(copies)
+        assert np.flatnonzero(np.isnan(rows[:, 0])).tolist() == [3, 14]
+        assert len(told) == 1
+        assert Path(copies[3]).name in str(told[0].message)
+        assert told[0].filename == __file__
+
+    def test_a_file_that_is_not_there_is_told_before_any_work(self, encoder, copies, parts):
+        Path(copies[19]).unlink()
+        with pytest.raises(PhotoError, match=Path(copies[19]).name):
+            encoder.transform(copies)
+        assert not parts
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_gives_the_features_of_a_cpu_whatever_is_said_of_tf32(encoder, copies, monkeypatch):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...photos.exif_rows import ExifRows
 from ..tasks import TaskSet
 from .runs import Run
 
@@ -134,14 +135,14 @@ class Photographs:
     Parameters
     ----------
     crops : Crops
-    exifs : list of mapping
+    exifs : ExifRows
         As `sklearn_blades.photos.read_exif` gives them.
     groups : ndarray of shape (n,)
         A group is on one side of the outer split only.
     """
 
     crops: Any
-    exifs: list
+    exifs: ExifRows
     groups: Any
 
     def __len__(self) -> int:

@@ -74,7 +74,7 @@ def pretrain(plan, photographs, embedding):
     learned = TaskWeights(plan.tasks.names, how.weighting).learned
     inner, outer = _hold_out(photographs.groups, how.outer_fraction, plan.seed, learned)
     # What is held out teaches the towers nothing, so it has no say in what can be taught.
-    tasks = plan.tasks.learn([photographs.exifs[row] for row in inner])
+    tasks = plan.tasks.learn(photographs.exifs.take(inner))
     if learned and how.primary not in tasks.names:
         raise ValueError(
             f"primary_task={how.primary!r} is not among the tasks: {', '.join(tasks.names)}."

@@ -11,6 +11,8 @@ import numpy as np
 from ...photos.manipulations import UNTOUCHED
 from ..tasks import View
 
+_PART = 10_000  # photographs whose targets are Python objects at a time
+
 
 class Targets:
     """The targets of photographs under each manipulation.
@@ -117,7 +119,13 @@ def _table(task, exifs, hows):
     # A side that the task does not read is asked once.
     rows = exifs if reads != "manipulation" else [{}]
     hows = hows if reads != "exif" else hows[:1]
-    table = _compact([[task.target(View(exif, how)) for how in hows] for exif in rows])
+    starts = range(0, max(1, len(rows)), _PART)
+    table = np.concatenate(
+        [
+            _compact([[task.target(View(e, how)) for how in hows] for e in rows[i : i + _PART]])
+            for i in starts
+        ]
+    )
     for axis in (0, 1):  # nor need a task of yours say what it reads: equal rows are one
         first = table.take([0], axis)
         if np.array_equal(table, np.broadcast_to(first, table.shape), equal_nan=True):
