@@ -152,7 +152,6 @@ def main():
         weight_lr=0.01,
         max_epochs=options.epochs,
         random_state=seed,
-        verbose=1,
     ).fit(column(encoder_rows, "path"), groups=column(encoder_rows, "group"))
     untrained = clone(encoder).set_params(max_epochs=0).fit(column(encoder_rows, "path"))
     print(f"pretrained after {time.perf_counter() - start:.0f} s\n")

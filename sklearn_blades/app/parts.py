@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import FeatureUnion
 
 from ..errors import SmallSampleWarning
 from ..estimators.answers import AnswersMixin, features_of, taken_apart
@@ -133,6 +134,12 @@ def asked(detector: Any, n_jobs: int | None = None) -> Asked:
 def _lenient(encoder, n_jobs):
     """A copy of an encoder that keeps the rows of photographs that it cannot use."""
     encoder, known = copy(encoder), encoder.get_params(deep=False)
+    if isinstance(encoder, FeatureUnion):
+        encoder.transformer_list = [
+            (name, part if isinstance(part, str) else _lenient(part, n_jobs))
+            for name, part in encoder.transformer_list
+        ]
+        return encoder
     if "on_error" in known:
         encoder.set_params(on_error="nan")
     if "n_jobs" in known and n_jobs is not None:

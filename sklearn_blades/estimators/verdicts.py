@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import FeatureUnion
 
 from ..errors import NoFaceError, PhotoError, SmallFaceError
 from ..evaluation.judge import unwrapped
@@ -84,11 +85,14 @@ def verdicts_of(photos: Any, scores: Any, p_values: Any, flagged: Any, encoder: 
 def _reason(photo, encoder):
     """Verdict and error of a photograph that has no features."""
     encoder = unwrapped(encoder)
-    if "on_error" in encoder.get_params(deep=False):
-        try:
-            copy(encoder).set_params(on_error="raise").transform([photo])
-        except (NoFaceError, SmallFaceError) as error:
-            return "no face", error.problem
-        except PhotoError as error:
-            return "unreadable", error.problem
+    union = isinstance(encoder, FeatureUnion)
+    for part in [part for _, part in encoder.transformer_list] if union else [encoder]:
+        part = copy(unwrapped(part))
+        if "on_error" in getattr(part, "get_params", dict)():
+            try:
+                part.set_params(on_error="raise").transform([photo])
+            except (NoFaceError, SmallFaceError) as error:
+                return "no face", error.problem
+            except PhotoError as error:
+                return "unreadable", error.problem
     return "unreadable", f"{type(encoder).__name__} gave no features."

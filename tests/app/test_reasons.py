@@ -95,14 +95,18 @@ def test_parts_of_a_hybrid_sum_to_its_score(photos, uploads):
 @pytest.mark.filterwarnings("ignore::sklearn_blades.errors.SmallSampleWarning")
 def test_the_branch_that_finds_something_is_named(photos, tmp_path):
     residuals = NativeResiduals("whole", largest_side=64, n_jobs=1)
-    union = FeatureUnion([("face", encoder()), ("residuals", residuals)]).fit(photos)
+    face = encoder().set_params(min_face_size=20)
+    union = FeatureUnion([("face", face), ("residuals", residuals)]).fit(photos)
     branches = [("face", BladesOneClass(1), 128), ("residuals", BladesOneClass(1), 153)]
     head = BladesBranches(branches, target_fpr=0.4, random_state=0)
     detector = make_detector(union, head).fit(photos)
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 256, (256, 256, 3), dtype=np.uint8))
     noise.save(tmp_path / "noise.png")
-    (row,) = scan(detector, tmp_path, reasons=["parts", "nearest"], reference=photos)
+    noise.resize((16, 16)).save(tmp_path / "small.png")
+    row, small = scan(detector, tmp_path, reasons=["parts", "nearest"], reference=photos)
+    assert "its face measures 12 pixels" in small.error
+    assert union["face"].on_error == "raise"
     assert row.verdict == "flagged"
     parts = row.reasons["parts"]
     assert set(parts) == {"face", "residuals"}
