@@ -18,7 +18,7 @@ from anomalib.engine import Engine
 from anomalib.models import Padim
 from sklearn.metrics import roc_auc_score
 
-from ._peers_tower import N_FACES, timm_tower
+from ._peers_tower import N_FACES, NAME
 
 LAYERS = ["blocks.1", "blocks.2", "blocks.4"]  # a quarter, an eighth, a sixteenth of the side
 SIDE = 224
@@ -31,7 +31,7 @@ _numbers = count()
 def fitted(job, photographs, seed, n_features=100, verdicts=True):
     torch.manual_seed(seed)
     model = Padim(
-        backbone=timm_tower(job["weights"]),
+        backbone=NAME,
         layers=LAYERS,
         pre_trained=False,
         n_features=n_features,
@@ -40,14 +40,13 @@ def fitted(job, photographs, seed, n_features=100, verdicts=True):
         evaluator=False,
         visualizer=False,
     )
+    tower = model.model.feature_extractor.feature_extractor
+    weights = torch.load(job["weights"], weights_only=True)
+    tower.load_state_dict({name: weights[name] for name in tower.state_dict()})
     folder = _folder(job, photographs)
-    engine = Engine(
-        accelerator="cpu",
-        default_root_dir=folder.parent / "results",
-        enable_progress_bar=False,
-        logger=False,
-        barebones=False,
-    )
+    results = folder.parent / "results"
+    settings = {"enable_progress_bar": False, "limit_val_batches": 1.0 if verdicts else 0}
+    engine = Engine(accelerator="cpu", default_root_dir=results, **settings)
     engine.fit(model=model, datamodule=_data(folder, seed, verdicts))
     return job, engine, model
 

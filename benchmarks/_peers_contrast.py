@@ -5,4 +5,3 @@ from functools import partial
 from . import _peers_ours
 
 fitted = partial(_peers_ours.fitted, contrast=True)
-scores, flagged = _peers_ours.scores, _peers_ours.flagged

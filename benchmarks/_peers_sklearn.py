@@ -12,7 +12,7 @@ from sklearn.svm import OneClassSVM
 from ._peers_job import PROMISED, pairs
 from ._peers_tower import embedder
 
-N_KEPT = 64  # principal components
+KEPT = 0.9  # of the variance, by principal components
 
 
 def fitted(job, photographs, seed):
@@ -23,7 +23,7 @@ def fitted(job, photographs, seed):
 
 
 def _pipeline(head):
-    return make_pipeline(StandardScaler(), PCA(N_KEPT, random_state=0), head)
+    return make_pipeline(StandardScaler(), PCA(KEPT), head)
 
 
 def scores(detector, photographs):

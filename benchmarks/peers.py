@@ -4,8 +4,8 @@
 (`_peers_environment.py`; ``--environment`` says where, the package index is all that is asked for),
 and measures in processes of their own, a thread each:
 
-- ours, and ours with the contrast that it learns by itself from 400 photographs on;
-- scikit-learn alone; PyOD's ``EmbeddingOD``; imgad; anomalib's PaDiM.
+- ours; scikit-learn alone; PyOD's ``EmbeddingOD``; imgad; anomalib's PaDiM;
+- the fit of ours with the contrast that it learns by itself from 400 photographs on.
 
 All have EfficientNet-Lite0 at 224 px with the same ImageNet weights, which the extra ``lite``
 brings. Seconds are of CPU, of all cores, as other work may run beside; without starting Python and
@@ -18,6 +18,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -35,14 +36,15 @@ from ._peers_tower import write_weights
 OURS = "ours"
 PEERS = {  # what is told, by the module that does it
     OURS: "`BladesDetector`",
-    "contrast": "`BladesDetector(contrast=True)`",
     "sklearn": "scikit-learn alone",
     "pyod": "PyOD, `EmbeddingOD.for_image`",
     "imgad": "imgad, its pipeline",
     "anomalib": "anomalib, PaDiM",
+    "contrast": "`BladesDetector(contrast=True)`",
 }
 INSTALLED = ("pyod", "imgad", "anomalib")
-NO_SEARCH = ("contrast",)  # searched as ours
+PARTS = {"contrast": ("only_fit",)}  # its scores cost what ours cost
+ALL_PARTS = ("fit", "search")
 TIMES = ("fit", "scores", "search")
 ALONE = {  # one thread each, and nothing but the package index is asked
     "OMP_NUM_THREADS": "1",
@@ -56,16 +58,16 @@ ROOT = Path(__file__).parent.parent
 class Sizes(NamedTuple):
     """How many photographs; ``again`` are scored by anomalib for the seeds after the first."""
 
-    fit: int = 200
+    fit: int = 120
     fresh: int = 1000
-    search: int = 100
-    generated: int = 20
-    again: int = 300
+    search: int = 30
+    generated: int = 10
+    again: int = 100
     seeds: int = 3
     folds: int = 5
 
 
-SMALL = Sizes(fit=60, fresh=40, search=90, generated=5, again=20, seeds=2)
+SMALL = Sizes(fit=45, fresh=20, search=45, generated=5, again=10, seeds=2)
 
 
 def prepared(sizes, folder):
@@ -108,9 +110,7 @@ def _folds(photographs, generated, n_folds):
 def measured(library, python, job_file, scratch):
     """All of one library: what `_peers_job` printed, or ``why`` there is nothing."""
     found = {}
-    for part in ("fit", "search"):
-        if part == "search" and library in NO_SEARCH:
-            continue
+    for part in PARTS.get(library, ALL_PARTS):
         command = [python, "-m", "benchmarks._peers_job", library, part, job_file]
         environment = {**os.environ, **ALONE, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch)}
         done = subprocess.run(
@@ -122,7 +122,7 @@ def measured(library, python, job_file, scratch):
     return found
 
 
-def measure(sizes, peers, folder):
+def measure(sizes, peers, folder, keep=lambda found: None):
     """What was measured of every library.
 
     Parameters
@@ -132,6 +132,8 @@ def measure(sizes, peers, folder):
         Keys of `PEERS`.
     folder : Path
         Holds the environments.
+    keep : callable
+        Gets what there is after every library: the whole takes a while.
 
     Returns
     -------
@@ -154,6 +156,7 @@ def measure(sizes, peers, folder):
             found[name] = measured(name, environment.python, job_file, scratch)
             found[name]["packages"] = environment.packages
             print(line(name, found[name], found.get(OURS, {})), flush=True)
+            keep(found)
     return found
 
 
@@ -180,7 +183,8 @@ def line(name, its, ours):
             cells.append(f"{its[what]['cpu_seconds'] / ours[what]['cpu_seconds']:.2g}")
     cells += [f"{its[what]['peak_mb']:.0f}" if what in its else "" for what in TIMES]
     alarms = "; ".join(_share(head, values) for head, values in its.get("false_alarms", {}).items())
-    return f"| {' | '.join([*cells, its.get('why', alarms)])} |"
+    said = "; ".join(text for text in (alarms, its.get("why")) if text)
+    return f"| {' | '.join([*cells, said])} |"
 
 
 def _share(head, values):
@@ -204,12 +208,15 @@ def main():
     if unknown := set(options.names) - set(PEERS):
         parser.error(f"{', '.join(sorted(unknown))}: the libraries are {', '.join(PEERS)}.")
     sizes = SMALL if options.small else Sizes()
-    found = measure(sizes, options.names or list(PEERS), options.environment.absolute())
-    print(table(found))
-    if not options.small:
-        load = os.getloadavg()[2] if hasattr(os, "getloadavg") else None
-        details = {"sizes": sizes._asdict(), "load_of_15_minutes": load, "libraries": found}
-        save("peers", ratios(found), **details)
+    keep = (lambda found: None) if options.small else partial(_keep, sizes)
+    names = options.names or list(PEERS)
+    print(table(measure(sizes, names, options.environment.absolute(), keep)))
+
+
+def _keep(sizes, found):
+    load = os.getloadavg()[2] if hasattr(os, "getloadavg") else None
+    details = {"sizes": sizes._asdict(), "load_of_15_minutes": load, "libraries": found}
+    save("peers", ratios(found), **details)
 
 
 if __name__ == "__main__":
