@@ -86,7 +86,7 @@ def _make(home, python):
     try:
         EnvBuilder(with_pip=True, clear=True, symlinks=os.name != "nt").create(home)
     except (OSError, subprocess.CalledProcessError) as error:
-        return f"no environment ({error})"
+        return f"no environment ({reason(str(error))})"
     ours = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     (_site(python) / "shared.pth").write_text("\n".join(sorted(ours)) + "\n")
     return ""

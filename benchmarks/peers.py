@@ -145,16 +145,19 @@ def measure(sizes, peers, folder, keep=lambda found: None):
         here = Environment(Path(sys.executable), f"{name} is here", {})
         environments[name] = environment_of(name, folder) if name in INSTALLED else here
         print(environments[name].said, flush=True)
-    found = {}
+    found = {
+        name: {"why": environment.said}
+        for name, environment in environments.items()
+        if environment.python is None
+    }
+    if len(found) == len(environments):
+        return found
     with TemporaryDirectory() as scratch:
         job_file = Path(scratch) / "job.json"
         job_file.write_text(json.dumps(prepared(sizes, Path(scratch))))
-        for name, environment in environments.items():
-            if environment.python is None:
-                found[name] = {"why": environment.said}
-                continue
-            found[name] = measured(name, environment.python, job_file, scratch)
-            found[name]["packages"] = environment.packages
+        for name in [name for name in environments if name not in found]:
+            found[name] = measured(name, environments[name].python, job_file, scratch)
+            found[name]["packages"] = environments[name].packages
             print(line(name, found[name], found.get(OURS, {})), flush=True)
             keep(found)
     return found
