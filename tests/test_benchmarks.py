@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import _measure, audit_level, fusion, release, task_scores
+from benchmarks import _measure, audit_level, fusion, peers, release, task_scores
+from benchmarks._peers_environment import environment_of, reason
+from benchmarks._peers_job import pairs
 from benchmarks.release import ReleaseStep
 from benchmarks.reliability import _watch, models, photographs, summary
 from benchmarks.step import LR, PRIMARY, Setting, hypergradient_of, prepared, problem
@@ -186,3 +188,47 @@ def test_an_audit_of_a_planted_cue_finds_it_and_a_null_audit_nothing(tmp_path):
     values = {name: np.array([row[name] for row in rows]) for name in (*NUMERIC, *CATEGORICAL)}
     assert audit_level.audit(values, "planted", 0) == "Confounded"
     assert audit_level.audit(values, "files", 0) != "Confounded"
+
+
+def test_a_library_that_cannot_be_installed_has_a_row_that_says_why(tmp_path):
+    (tmp_path / "file").touch()  # where a folder should be made
+    found = peers.measure(peers.SMALL, ["pyod"], tmp_path / "file")
+    assert "pyod was not installed: no environment" in found["pyod"]["why"]
+    assert environment_of("pyod", tmp_path / "file").python is None
+    assert peers.ratios(found) == []
+    row = peers.table(found).splitlines()[-1]
+    assert row.startswith("| PyOD, `EmbeddingOD.for_image` |  |  |  |  |  |  | pyod was not")
+    assert str(tmp_path) not in row  # no folder of the machine
+
+
+def test_why_a_library_failed_is_told_without_addresses_and_folders():
+    said = "Looking at https://a.b/simple\nERROR: no wheel at http://a.b/c in /tmp/x\nbye\n"
+    assert reason(said) == "ERROR: no wheel at ... in ..."
+    assert reason("one\ntwo\n") == "two"
+    assert reason("") == "no word"
+
+
+def test_searches_learn_from_photographs_alone_and_ask_for_each_once():
+    photographs, generated = [f"p{i:02d}" for i in range(20)], [f"g{i}" for i in range(5)]
+    X, y, splits = pairs(peers._folds(photographs, generated, 5))
+    assert sorted(X) == sorted(photographs + generated)
+    assert all((y[train] == 1).all() and len(train) == 16 for train, _ in splits)
+    asked = np.concatenate([test for _, test in splits])
+    assert sorted(asked) == list(range(25))
+    assert all(not set(train) & set(test) for train, test in splits)
+    assert all((y[test] == -1).sum() == 1 for _, test in splits)
+
+
+def test_libraries_are_told_by_ratios_to_ours_and_by_false_alarms():
+    took = {"seconds": 9.0, "cpu_seconds": 2.0, "peak_mb": 800.4}
+    found = {
+        "ours": {"fit": took, "search": took, "false_alarms": {"": [0.06, 0.01, 0.04]}},
+        "sklearn": {"fit": took | {"cpu_seconds": 5.0}, "false_alarms": {"A": [0.1], "B": [0.2]}},
+        "imgad": {"fit": took, "why": "search ended with 1: ValueError"},
+    }
+    (value,) = {line.value for line in peers.ratios(found) if "scikit" in line.what}
+    assert value == 2.5
+    ours, theirs, failed = peers.table(found).splitlines()[2:]
+    assert "| 1 (2 s) |  | 1 (2 s) | 800 |  | 800 | 4.0 % [1.0, 6.0] |" in ours
+    assert "| 2.5 |  |  | 800 |  |  | A 10.0 % [10.0, 10.0]; B 20.0 % [20.0, 20.0] |" in theirs
+    assert failed.endswith("| search ended with 1: ValueError |")
