@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...ground.ranks import ALONE, Ranks
 from ..tasks import TaskSet
 from .runs import Run
 
@@ -104,6 +105,8 @@ class RuntimePlan:
         Of skorch.
     verbose : int or None
         See `~sklearn_blades.pretext.training.progress.watched`.
+    ranks : Ranks
+        The processes that learn together.
     """
 
     device: str = "cpu"
@@ -112,6 +115,7 @@ class RuntimePlan:
     run: Run | None = None
     callbacks: list = field(default_factory=list)
     verbose: int | None = 0
+    ranks: Ranks = ALONE
 
 
 @dataclass(frozen=True)

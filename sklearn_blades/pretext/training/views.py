@@ -91,11 +91,13 @@ def collate(photos):
     }
 
 
-def view_loader(dataset, *, batch_size, exif_fraction=1.0, n_workers=0, pin_memory=False):
-    """Load batches of about ``batch_size`` views, in ``n_workers`` processes."""
+def view_loader(
+    dataset, *, batch_size, exif_fraction=1.0, n_workers=0, pin_memory=False, share=slice(None)
+):
+    """Load a share of batches of about ``batch_size`` views, in ``n_workers`` processes."""
     size = max(1, batch_size // dataset.views_per_photo)
     known = dataset.targets.known
-    batches = PhotoBatches(known, size, exif_fraction=exif_fraction, seed=dataset.seed)
+    batches = PhotoBatches(known, size, exif_fraction=exif_fraction, seed=dataset.seed, share=share)
     return DataLoader(
         dataset,
         batch_sampler=batches,
