@@ -211,6 +211,7 @@ def _sendable(error):
 
 
 def in_short(error):
-    """The words of a library without the place in its source."""
+    """What a library says first, without the place in its source."""
     words = str(error).strip().partition("\n")[0]
-    return words.partition("] ")[2] if words.startswith("[") and "] " in words else words
+    words = words.partition("] ")[2] if words.startswith("[") else words
+    return words.partition(". ")[0]

@@ -1,0 +1,293 @@
+"""Several ranks that fit together: what one process learns, and what becomes of them in trouble."""
+
+import io
+import json
+import multiprocessing
+import os
+import pickle
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+import warnings
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+
+from sklearn_blades import BladesEncoder
+from sklearn_blades.ground.launch import joined
+from sklearn_blades.ground.ranks import ALONE
+from sklearn_blades.photos import crops
+from sklearn_blades.pretext import CategoricalTag, Manipulated, OrdinalTag
+from sklearn_blades.pretext.training import pretrain
+from sklearn_blades.pretext.training.loop import BilevelNet
+from sklearn_blades.towers import embedding
+from sklearn_blades.towers.embedding import JointEmbedding
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="ranks are forked here, to spare imports"),
+    pytest.mark.skipif(not torch.distributed.is_available(), reason="torch without distributed"),
+    pytest.mark.filterwarnings("ignore:This process .* is multi-threaded"),
+]
+
+SECONDS = 60  # then ranks that wait for each other are ended
+VIT = "a-vision-transformer-without-batchnorm"
+
+
+def free_port():
+    with socket.socket() as there:
+        there.bind(("127.0.0.1", 0))
+        return there.getsockname()[1]
+
+
+def in_ranks(n, work):
+    """What ``work(rank)`` returns in ``n`` ranks; the signal that ended it where it was killed."""
+    port, pipes, pids = free_port(), [], []
+    for rank in range(n):
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            _work(work, rank, n, port, writing)
+        os.close(writing)
+        pipes.append(reading)
+        pids.append(pid)
+    watch = threading.Timer(SECONDS, lambda: [os.kill(pid, signal.SIGKILL) for pid in pids])
+    watch.start()
+    results = [_result(pipe) for pipe in pipes]
+    watch.cancel()
+    ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+    return [end if end else result for end, result in zip(ends, results, strict=True)]
+
+
+def _work(work, rank, n, port, writing):
+    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(n)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    try:
+        with os.fdopen(writing, "wb") as pipe:
+            pickle.dump(work(rank), pipe)
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _result(pipe):
+    with os.fdopen(pipe, "rb") as file:
+        sent = file.read()
+    return pickle.loads(sent) if sent else None
+
+
+@pytest.fixture(scope="module")
+def exact(tmp_path_factory):
+    """Towers without BatchNorm, which `fit` makes in float64 within the block."""
+    text = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
+    vision = {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8}
+    config = tmp_path_factory.mktemp("configs") / f"{VIT}.json"
+    config.write_text(json.dumps({"embed_dim": 32, "vision_cfg": vision, "text_cfg": text}))
+    open_clip.add_model_config(config)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            embedding, "JointEmbedding", lambda *args, **how: JointEmbedding(*args, **how).double()
+        )
+        yield
+
+
+HOW = {
+    "face_locator": "whole",
+    "image_size": 32,
+    "tasks": [OrdinalTag("ISOSpeedRatings"), CategoricalTag("Make"), Manipulated()],
+    "batch_size": 12,
+    "outer_fraction": 0.25,
+    "freeze_text": True,
+    "random_state": 0,
+    "verbose": 0,
+}
+N = 23  # 17 to learn from, in batches of 6, 6 and 5: no number of ranks has equal shares
+
+
+def fitted(paths, n=N, **params):
+    """What a fit came to, as plain data."""
+    encoder = BladesEncoder(**HOW | params).fit(paths[:n])
+    return {
+        "state": {name: value.numpy() for name, value in encoder.embedding_.state_dict().items()},
+        "weights": np.array([*encoder.task_weights_.values()]),
+        "losses": np.array([[*row["losses"].values()] for row in encoder.history_]),
+        "outer": np.array([row["outer_loss"] for row in encoder.history_]),
+    }
+
+
+def assert_equal(one, other, **tolerance):
+    for part in ("weights", "losses", "outer"):
+        np.testing.assert_allclose(one[part], other[part], **tolerance)
+    assert one["state"].keys() == other["state"].keys()
+    for name, value in one["state"].items():
+        np.testing.assert_allclose(value, other["state"][name], **tolerance, err_msg=name)
+
+
+EXACT = {"architecture": VIT, "max_epochs": 2, "freeze_text": False}
+
+
+@pytest.fixture(scope="module")
+def alone(exact, photos):
+    """What one process learns in float64."""
+    return fitted(photos, **EXACT)
+
+
+def test_two_ranks_learn_what_one_process_learns(exact, alone, photos):
+    one, other = in_ranks(2, lambda rank: fitted(photos, **EXACT))
+    assert_equal(one, other, rtol=0, atol=0)
+    assert_equal(one, alone, rtol=1e-5, atol=1e-8)
+
+
+def test_a_rank_that_is_killed_ends_the_run_and_any_number_goes_on(exact, alone, photos, tmp_path):
+    def cut_off(rank):
+        class Killed(BilevelNet):
+            def train_step(self, batch, **params):
+                if rank == 1 and self.schedule_.last_epoch == 4:  # the second step of the second
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return super().train_step(batch, **params)
+
+        pretrain.BilevelNet = Killed
+        try:
+            fitted(photos, **EXACT, checkpoint_dir=str(tmp_path / "2"))
+        except ConnectionError as error:
+            return str(error)
+
+    said, end = in_ranks(2, cut_off)
+    assert end == -signal.SIGKILL
+    assert said.startswith("Rank 0 of 2 lost another rank (")
+    assert "It ended, was killed, or" in said
+    assert f"The checkpoint of epoch 1 is in {tmp_path / '2'}" in said
+    assert said.endswith("The same fit goes on from there, with any number of ranks.")
+
+    def go_on(folder):
+        steps = []
+
+        class Counted(BilevelNet):
+            def train_step(self, batch, **params):
+                steps.append(self.schedule_.last_epoch)
+                return super().train_step(batch, **params)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pretrain, "BilevelNet", Counted)
+            made = fitted(photos, **EXACT, checkpoint_dir=folder)
+        return made, steps
+
+    shutil.copytree(tmp_path / "2", tmp_path / "3")
+    for made, taken in [go_on(tmp_path / "2"), *in_ranks(3, lambda rank: go_on(tmp_path / "3"))]:
+        assert taken == [*range(3, 6)]
+        assert_equal(made, alone, rtol=1e-5, atol=1e-8)
+
+
+def counted(photos, **params):
+    """`fitted` on 24 photographs, its first running mean, and what it cut and said."""
+    cut, kept, said, face_crop = [], [], io.StringIO(), crops.face_crop
+
+    class Watched(BilevelNet):
+        def train_step(self, batch, **params):
+            super().train_step(batch, **params)
+            kept.append(self.module_.towers.visual.bn1.running_mean.numpy().copy())
+
+    def counting(*args, **how):
+        cut.append(1)
+        return face_crop(*args, **how)
+
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        warnings.catch_warnings(record=True) as heard,
+        redirect_stdout(said),
+    ):
+        patch.setattr(pretrain, "BilevelNet", Watched)
+        patch.setattr(crops, "face_crop", counting)
+        warnings.simplefilter("always")
+        tasks = [Manipulated(), OrdinalTag("ShutterSpeedValue")]  # which no camera wrote
+        made = fitted(photos, n=24, tasks=tasks, verbose=1, **params)
+    return made, kept[0], len(cut), said.getvalue().count("epoch "), [str(w.message) for w in heard]
+
+
+@pytest.fixture(scope="module")
+def together(photos, tmp_path_factory):
+    """What two ranks with BatchNorm say of a fit, begun by torchrun as one types it."""
+    folder = tmp_path_factory.mktemp("ranks")
+    run = ["torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
+    command = [sys.executable, "-m", *run, __file__, folder, *photos[:24]]
+    subprocess.run(command, check=True, timeout=100)
+    return [pickle.loads((folder / str(rank)).read_bytes()) for rank in range(2)]
+
+
+def test_ranks_with_batchnorm_stay_together_on_the_seed_of_rank_0(together):
+    (one, *_), (other, *_) = together
+    assert_equal(one, other, rtol=0, atol=0)
+
+
+def test_batchnorm_keeps_the_mean_of_what_the_ranks_saw(together, photos):
+    whole = counted(photos, max_epochs=1, random_state=np.random.RandomState(0))[1]
+    for _, kept, *_ in together:  # after one step with 3 photographs a rank
+        np.testing.assert_allclose(kept, whole, rtol=1e-4, atol=1e-6)
+
+
+def test_rank_0_cuts_and_speaks_alone(together):
+    (*_, cut, lines, heard), (*_, nothing_cut, no_lines, unheard) = together
+    assert (cut, lines, len(heard)) == (24, 2, 1)
+    assert "ShutterSpeedValue" in heard[0]
+    assert (nothing_cut, no_lines, unheard) == (0, 0, [])
+
+
+def test_ranks_that_differ_end_with_one_sentence(photos, tmp_path):
+    missing = [*photos[:5], str(tmp_path / "gone.jpg"), *photos[5:N]]
+
+    def work(rank):
+        said = []
+        for paths, params in [
+            (photos, {"batch_size": 12 + 4 * rank}),
+            (photos[rank:], {}),
+            (photos, {"batch_size": 2}),
+            (missing, {}),
+        ]:
+            try:
+                fitted(paths, max_epochs=1, **params)
+            except ValueError as error:
+                said.append(f"{type(error).__name__}: {error}")
+        return said
+
+    said, others = in_ranks(2, work)
+    assert said == others
+    assert said[0].startswith("ValueError: batch_size: 16 on rank 1, but 12 on rank 0. Every rank")
+    assert said[1].startswith("ValueError: photographs: 23 (fingerprint ")
+    assert said[2].startswith("ValueError: A batch of 1 photographs cannot be dealt to 2 ranks:")
+    assert said[3].startswith(f"PhotoError: {tmp_path / 'gone.jpg'}: ")
+
+
+def is_alone():
+    with joined(torch.device("cpu")) as ranks:
+        return ranks is ALONE
+
+
+def test_threads_and_workers_of_a_rank_are_no_ranks():
+    def work(rank):
+        with joined(torch.device("cpu")) as ranks:
+            found = [ranks.size == 2 and ranks.rank == rank]
+            thread = threading.Thread(target=lambda: found.append(is_alone()))
+            thread.start()
+            thread.join()
+            with multiprocessing.get_context("fork").Pool(1) as pool:
+                found.append(pool.apply(is_alone))
+        return found
+
+    assert in_ranks(2, work) == [[True, True, True]] * 2
+    assert is_alone()
+
+
+if __name__ == "__main__":  # a rank of the fixture `together`
+    folder, *paths = sys.argv[1:]
+    rank = os.environ["RANK"]
+    made = counted(paths, max_epochs=2, random_state=np.random.RandomState(int(rank)))
+    Path(folder, rank).write_bytes(pickle.dumps(made))
