@@ -39,8 +39,9 @@ class PhotoBatches:
         smallest, n_ranks = self.n // max(1, len(self)), share.step or 1
         if smallest < n_ranks:
             raise ValueError(
-                f"A batch of {smallest} photographs cannot be dealt to {n_ranks} ranks: raise "
-                "batch_size (or outer_fraction, for those held out), or start fewer ranks."
+                f"A batch of {smallest} photograph{'s' * (smallest != 1)} cannot be dealt to "
+                f"{n_ranks} ranks: raise batch_size (or outer_fraction, for those held out), or "
+                "start fewer ranks."
             )
         told = known.any(axis=1)
         few = 2 * told.sum() <= self.n
