@@ -23,11 +23,17 @@ def resolve_device(device="auto"):
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     resolved = parse_device(device)
-    if resolved.type == "cuda" and resolved.index is None:
-        resolved = torch.device("cuda", own_card())
     if resolved.type == "cpu":
         return resolved
     n_devices = _kinds()[resolved.type].device_count()
+    if resolved.type == "cuda" and resolved.index is None:
+        card = own_card()
+        if card is not None and 0 < n_devices <= card:
+            raise ValueError(
+                f"Rank {card} of this machine wants a card for itself, but it shows {n_devices}: "
+                f"start {n_devices} ranks (--nproc-per-node={n_devices}), or use device='cpu'."
+            )
+        resolved = torch.device("cuda", card)
     if (resolved.index or 0) >= n_devices:
         raise ValueError(
             f"device={device!r}: this machine shows {n_devices} {resolved.type.upper()} devices; "

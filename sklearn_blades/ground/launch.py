@@ -51,12 +51,18 @@ def joined(device):
         return
     if device.type not in ("cpu", "cuda"):
         raise ValueError(f"device={str(device)!r}: several ranks compute on 'cpu' or on 'cuda'.")
-    begun_here = not dist.is_initialized()
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+        if dist.is_initialized():
+            ranks = _met(device)
+            try:
+                yield ranks
+            finally:
+                ranks.part()
+            return
         try:
             yield _met(device)
         finally:
-            if begun_here and dist.is_initialized():
+            if dist.is_initialized():
                 dist.destroy_process_group()
 
 

@@ -116,6 +116,11 @@ class Group(Ranks):
         self._steps = dist.new_group(backend="gloo", timeout=TIMEOUT)
         self._patient = dist.new_group(backend="gloo", timeout=PATIENCE)
 
+    def part(self):
+        """End the groups that were made here; torch's own stays."""
+        for group in (self._steps, self._patient):
+            dist.destroy_process_group(group)
+
     def once(self, work):
         done = [None, None]
         if self.first:

@@ -14,6 +14,7 @@ import threading
 import traceback
 import warnings
 from contextlib import redirect_stdout
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,11 @@ import pytest
 import torch
 
 from sklearn_blades import BladesEncoder
+from sklearn_blades.ground import ranks
 from sklearn_blades.ground.launch import joined
-from sklearn_blades.ground.ranks import ALONE
 from sklearn_blades.photos import crops
 from sklearn_blades.pretext import CategoricalTag, Manipulated, OrdinalTag
-from sklearn_blades.pretext.training import pretrain
+from sklearn_blades.pretext.training import pretrain, runs
 from sklearn_blades.pretext.training.loop import BilevelNet
 from sklearn_blades.towers import embedding
 from sklearn_blades.towers.embedding import JointEmbedding
@@ -139,7 +140,7 @@ def fitted(paths, n=N, net=Recorded, **params):
         "weights": np.array([*encoder.task_weights_.values()]),
         "losses": np.array([[*row["losses"].values()] for row in encoder.history_]),
         "outer": np.array([row["outer_loss"] for row in encoder.history_]),
-        "norms": np.array(net.found[0].norms_[-3:]),
+        "norms": np.array(net.found[0].norms_[-2:]),
     }
 
 
@@ -174,6 +175,7 @@ def test_a_rank_that_is_killed_ends_the_run_and_any_number_goes_on(exact, alone,
                     os.kill(os.getpid(), signal.SIGKILL)
                 return super().train_step(batch, **params)
 
+        runs.SAVE_SECONDS = 0  # so after each step
         try:
             fitted(photos, net=Killed, **EXACT, checkpoint_dir=str(tmp_path / "2"))
         except ConnectionError as error:
@@ -198,7 +200,7 @@ def test_a_rank_that_is_killed_ends_the_run_and_any_number_goes_on(exact, alone,
 
     shutil.copytree(tmp_path / "2", tmp_path / "3")
     for made, taken in [go_on(tmp_path / "2"), *in_ranks(3, lambda rank: go_on(tmp_path / "3"))]:
-        assert taken == [*range(3, 6)]
+        assert taken == [4, 5]
         assert_equal(made, alone, rtol=1e-5, atol=1e-8)
 
 
@@ -285,23 +287,55 @@ def test_ranks_that_differ_end_with_one_sentence(photos, tmp_path):
 
 
 def is_alone():
-    with joined(torch.device("cpu")) as ranks:
-        return ranks is ALONE
+    with joined(torch.device("cpu")) as together:
+        return together is ranks.ALONE
 
 
 def test_threads_and_workers_of_a_rank_are_no_ranks():
     def work(rank):
-        with joined(torch.device("cpu")) as ranks:
-            found = [ranks.size == 2 and ranks.rank == rank]
+        with joined(torch.device("cpu")) as together:
+            found = [together.size == 2 and together.rank == rank]
             thread = threading.Thread(target=lambda: found.append(is_alone()))
             thread.start()
             thread.join()
             with multiprocessing.get_context("fork").Pool(1) as pool:
                 found.append(pool.apply(is_alone))
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            found.append(pool.apply(is_alone))
         return found
 
-    assert in_ranks(2, work) == [[True, True, True]] * 2
+    assert in_ranks(2, work) == [[True] * 4] * 2
     assert is_alone()
+
+
+def test_a_group_that_is_there_serves_and_stays():
+    def work(rank):
+        torch.distributed.init_process_group("gloo")
+        with joined(torch.device("cpu")) as together:
+            found = together.all(rank)
+        torch.distributed.barrier()
+        return found
+
+    assert in_ranks(2, work) == [[0, 1]] * 2
+
+
+def test_a_rank_that_does_not_answer_is_not_waited_for_endlessly(monkeypatch):
+    monkeypatch.setattr(ranks, "TIMEOUT", timedelta(seconds=1))
+    ended, waiting = os.pipe()
+
+    def work(rank):
+        with joined(torch.device("cpu")) as together:
+            if rank == 1:
+                return os.read(ended, 1)
+            try:
+                together.all("hello")
+            except ConnectionError as error:
+                os.write(waiting, b"!")
+                return str(error)
+
+    said, heard = in_ranks(2, work)
+    assert said.startswith("Rank 0 of 2 lost another rank (")
+    assert heard == b"!"
 
 
 if __name__ == "__main__":  # a rank of the fixture `together`
