@@ -122,19 +122,20 @@ class Group(Ranks):
             dist.destroy_process_group(group)
 
     def once(self, work):
-        done = [None, None]
+        done, failed = None, None
         if self.first:
             try:
-                done[0] = work()
+                done = work()
             except Exception as error:
-                done[1] = error
-        told = [(done[0], _sendable(done[1]))]
+                failed = error
+        told = [(done, _sendable(failed))]
         with self._heard():
             dist.broadcast_object_list(told, src=0, group=self._patient)
-        value, error = done if self.first else told[0]
-        if error is not None:
-            raise error
-        return value
+        if not self.first:
+            done, failed = told[0]
+        if failed is not None:
+            raise failed
+        return done
 
     def all(self, value):
         values = [None] * self.size

@@ -14,7 +14,7 @@ from ..bilevel import TaskWeights, adam_metric, hypergradient
 from ..rates import rate_factor
 from . import runs
 from .health import check_epoch, check_together, epoch_means
-from .views import view_loader
+from .views import endless, view_loader
 
 
 class BilevelNet(NeuralNet):
@@ -150,13 +150,11 @@ class BilevelNet(NeuralNet):
         """Set both loaders to where the epoch stands: at its start, but for a resumed one."""
         n_done, step = len(self.records_), self.schedule_.last_epoch
         loader.batch_sampler.epoch, loader.batch_sampler.skip = epoch, n_done
-        if (
-            not self.ranks.first
-        ):  # else towers that draw would draw alike for all ranks' photographs
+        if not self.ranks.first:  # else towers that draw at random draw alike on all of them
             torch.manual_seed(hash((self.seed, epoch, self.ranks.rank)))
         if self.outer_loader_ is not None:
             until, before = (-(-s // self.outer_interval) for s in (step, step - n_done))
-            self.outer_batches_ = _endless(self.outer_loader_, epoch << 16, until - before)
+            self.outer_batches_ = endless(self.outer_loader_, epoch << 16, until - before)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         # skorch's reads the loss of every batch into its history: an accelerator would wait at
@@ -287,7 +285,7 @@ class BilevelNet(NeuralNet):
     def _resume(self):
         if self.run is None:
             return
-        where = self.device if self.ranks.size == 1 else "cpu"  # cards of other ranks are not here
+        where = self.device if self.ranks.size == 1 else "cpu"  # rank 0's card is only its own
         content = self.ranks.once(lambda: self.run.load(where))
         if content is None:
             return
@@ -296,11 +294,3 @@ class BilevelNet(NeuralNet):
         self.history.extend(json.loads(content["history"]))
         self.records_ = [tuple(p.to(self.device) for p in record) for record in content["records"]]
         set_random_state(content["random"], self.device)
-
-
-def _endless(loader, first_epoch, skip=0):
-    """Batches of one epoch after another, from a place in the first on."""
-    passes, skip = divmod(skip, len(loader))
-    loader.batch_sampler.epoch, loader.batch_sampler.skip = first_epoch + passes, skip
-    while True:
-        yield from loader

@@ -106,3 +106,11 @@ def view_loader(
         persistent_workers=n_workers > 0,
         pin_memory=pin_memory,
     )
+
+
+def endless(loader, first_epoch, skip=0):
+    """Batches of one epoch after another, from a place in the first on."""
+    passes, skip = divmod(skip, len(loader))
+    loader.batch_sampler.epoch, loader.batch_sampler.skip = first_epoch + passes, skip
+    while True:
+        yield from loader
