@@ -375,6 +375,8 @@ class BladesEncoder(
             For a photograph that cannot be used, unless ``on_error="nan"``.
         ValueError
             If there are too few photographs, or a parameter makes no sense.
+        ConnectionError
+            If another rank of a run is lost.
 
         Warns
         -----
@@ -382,6 +384,12 @@ class BladesEncoder(
             For tasks that these photographs cannot teach, and for photographs that are doubtful.
         SmallSampleWarning
             For fewer than six photographs.
+
+        Notes
+        -----
+        Under ``torchrun --nproc-per-node=N`` the processes learn together, each on its share of
+        every batch: ``batch_size`` is that of all. All must call ``fit`` with the same rows; rank 0
+        cuts crops and writes. See "Several GPUs" in docs/large_sets.md.
         """
         import torch
 
@@ -403,7 +411,8 @@ class BladesEncoder(
         precision = resolve_precision(self.precision, device)
         with joined(device) if self.max_epochs else nullcontext(ALONE) as ranks:
             photos, groups = photographs_of(X, y, groups, self.photographic_label)
-            inherited = inherited_crop(self)
+            with ranks.quiet():
+                inherited = inherited_crop(self)
             check_ranks(self, photos, groups, ranks)
             callbacks, finish = begin_task(self, X, y, precision, inherited, ranks)
             run, seed = run_of(self, photos, groups, ranks)

@@ -51,18 +51,15 @@ def joined(device):
         return
     if device.type not in ("cpu", "cuda"):
         raise ValueError(f"device={str(device)!r}: several ranks compute on 'cpu' or on 'cuda'.")
+    begun_here, ranks = not dist.is_initialized(), None
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
-        if dist.is_initialized():
-            ranks = _met(device)
-            try:
-                yield ranks
-            finally:
-                ranks.part()
-            return
         try:
-            yield _met(device)
+            ranks = _met(device)
+            yield ranks
         finally:
-            if dist.is_initialized():
+            if ranks is not None:
+                ranks.part()
+            if begun_here and dist.is_initialized():
                 dist.destroy_process_group()
 
 

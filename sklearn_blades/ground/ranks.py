@@ -117,9 +117,11 @@ class Group(Ranks):
         self._patient = dist.new_group(backend="gloo", timeout=PATIENCE)
 
     def part(self):
-        """End the groups that were made here; torch's own stays."""
+        """Hang up, so that those who still wait for this rank hear of it; torch's group stays."""
         for group in (self._steps, self._patient):
             dist.destroy_process_group(group)
+        # Connections last as long as anybody holds the groups, an error's traceback for one.
+        self._steps = self._patient = None
 
     def once(self, work):
         done, failed = None, None
