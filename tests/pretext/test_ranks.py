@@ -87,18 +87,12 @@ def _result(pipe):
 
 
 @pytest.fixture(scope="module")
-def exact(tmp_path_factory):
-    """Towers without BatchNorm, which `fit` makes in float64 within the block."""
+def vit(tmp_path_factory):
     text = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
     vision = {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8}
     config = tmp_path_factory.mktemp("configs") / f"{VIT}.json"
     config.write_text(json.dumps({"embed_dim": 32, "vision_cfg": vision, "text_cfg": text}))
     open_clip.add_model_config(config)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            embedding, "JointEmbedding", lambda *args, **how: JointEmbedding(*args, **how).double()
-        )
-        yield
 
 
 HOW = {
@@ -129,11 +123,17 @@ class Recorded(BilevelNet):
         return self
 
 
+def in_float64(*args, **how):
+    return JointEmbedding(*args, **how).double()
+
+
 def fitted(paths, n=N, net=Recorded, **params):
-    """What a fit came to, as plain data."""
+    """What a fit came to, as plain data; towers without BatchNorm are in float64."""
     net.found = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pretrain, "BilevelNet", net)
+        if params.get("architecture") == VIT:
+            patch.setattr(embedding, "JointEmbedding", in_float64)
         encoder = BladesEncoder(**HOW | params).fit(paths[:n])
     return {
         "state": {name: value.numpy() for name, value in encoder.embedding_.state_dict().items()},
@@ -156,18 +156,18 @@ EXACT = {"architecture": VIT, "max_epochs": 2, "freeze_text": False}
 
 
 @pytest.fixture(scope="module")
-def alone(exact, photos):
+def alone(vit, photos):
     """What one process learns in float64."""
     return fitted(photos, **EXACT)
 
 
-def test_two_ranks_learn_what_one_process_learns(exact, alone, photos):
+def test_two_ranks_learn_what_one_process_learns(alone, photos):
     one, other = in_ranks(2, lambda rank: fitted(photos, **EXACT))
     assert_equal(one, other, rtol=0, atol=0)
     assert_equal(one, alone, rtol=1e-5, atol=1e-8)
 
 
-def test_a_rank_that_is_killed_ends_the_run_and_any_number_goes_on(exact, alone, photos, tmp_path):
+def test_a_rank_that_is_killed_ends_the_run_and_any_number_goes_on(alone, photos, tmp_path):
     def cut_off(rank):
         class Killed(Recorded):
             def train_step(self, batch, **params):
@@ -234,31 +234,22 @@ def counted(photos, **params):
     return made, kept[0], len(cut), said.getvalue().count("epoch "), [str(w.message) for w in heard]
 
 
-@pytest.fixture(scope="module")
-def together(photos, tmp_path_factory):
-    """What two ranks with BatchNorm say of a fit, begun by torchrun as one types it."""
-    folder = tmp_path_factory.mktemp("ranks")
+def test_two_ranks_with_batchnorm_that_torchrun_began(photos, tmp_path):
     run = ["torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
-    command = [sys.executable, "-m", *run, __file__, folder, *photos[:24]]
+    command = [sys.executable, "-m", *run, __file__, tmp_path, *photos[:24]]
     subprocess.run(command, check=True, timeout=100)
-    return [pickle.loads((folder / str(rank)).read_bytes()) for rank in range(2)]
-
-
-def test_ranks_with_batchnorm_stay_together_on_the_seed_of_rank_0(together):
-    (one, *_), (other, *_) = together
+    (one, kept, *did), (other, other_kept, *other_did) = (
+        pickle.loads((tmp_path / str(rank)).read_bytes()) for rank in range(2)
+    )
+    # They stay together to the last bit, on the seed of rank 0.
     assert_equal(one, other, rtol=0, atol=0)
-
-
-def test_batchnorm_keeps_the_mean_of_what_the_ranks_saw(together, photos):
+    # BatchNorm keeps the mean of what they saw: after one step with 3 photographs a rank, all 6.
     whole = counted(photos, max_epochs=1, random_state=np.random.RandomState(0))[1]
-    for _, kept, *_ in together:  # after one step with 3 photographs a rank
-        np.testing.assert_allclose(kept, whole, rtol=1e-4, atol=1e-6)
-
-
-def test_rank_0_cuts_and_speaks_alone(together):
-    (*_, cut, lines, heard), (*_, nothing_cut, no_lines, unheard) = together
-    assert (cut, lines, heard) == (24, 1, ["a doubt"])
-    assert (nothing_cut, no_lines, unheard) == (0, 0, [])
+    for mean in (kept, other_kept):
+        np.testing.assert_allclose(mean, whole, rtol=1e-4, atol=1e-6)
+    # Rank 0 alone cuts, prints and warns.
+    assert did == [24, 1, ["a doubt"]]
+    assert other_did == [0, 0, []]
 
 
 def test_ranks_that_differ_end_with_one_sentence(photos, tmp_path):
@@ -356,7 +347,7 @@ def test_a_rank_that_does_not_answer_is_not_waited_for_endlessly(monkeypatch):
     assert heard == b"!"
 
 
-if __name__ == "__main__":  # a rank of the fixture `together`
+if __name__ == "__main__":  # a rank that torchrun began, with another seed
     folder, *paths = sys.argv[1:]
     rank = os.environ["RANK"]
     made = counted(paths, max_epochs=1, random_state=np.random.RandomState(int(rank)))
