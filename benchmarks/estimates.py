@@ -34,17 +34,17 @@ SETTING = Setting("blades-tiny", 96, 48, "", steps=12)
 class ProbedNet(BilevelNet):
     """Takes the hypergradient apart at every `PROBE`-th step, and trains on as ever."""
 
-    def _learn_weights(self, pixels, targets, losses):
+    def _learn_weights(self, pixels, targets, *step):
         if self.schedule_.last_epoch % PROBE == 0:
             self.probes_.append(self._probe(pixels, targets))
-        return super()._learn_weights(pixels, targets, losses)
+        return super()._learn_weights(pixels, targets, *step)
 
     def _probe(self, pixels, targets):
         named = {n: p for n, p in self.module_.named_parameters() if p.grad is not None}
         each = self._gradients(named, pixels, targets)
         lr = self.optimizer_.param_groups[0]["lr"]
         ahead = {name: value.detach() - lr * value.grad for name, value in named.items()}
-        images, truth = self._on_device(next(self.outer_batches_))
+        images, truth, _ = self._on_device(next(self.outer_batches_))
         half = len(images) // 4 * 2  # whole pairs of views
         sides = {"all": slice(None), "one half": slice(half), "other half": slice(half, None)}
         found = {}

@@ -6,6 +6,7 @@ line does, costs what scikit-learn costs.
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -374,6 +375,8 @@ class BladesEncoder(
             For a photograph that cannot be used, unless ``on_error="nan"``.
         ValueError
             If there are too few photographs, or a parameter makes no sense.
+        ConnectionError
+            If another rank of a run is lost.
 
         Warns
         -----
@@ -381,34 +384,53 @@ class BladesEncoder(
             For tasks that these photographs cannot teach, and for photographs that are doubtful.
         SmallSampleWarning
             For fewer than six photographs.
+
+        Notes
+        -----
+        Under ``torchrun --nproc-per-node=N`` the processes learn together, each on its share of
+        every batch: ``batch_size`` is that of all. All must call ``fit`` with the same rows; rank 0
+        cuts crops and writes. See "Several GPUs" in docs/large_sets.md.
         """
         import torch
 
         from ..ground.device import resolve_device, resolve_precision
+        from ..ground.launch import joined
+        from ..ground.ranks import ALONE
         from ..towers.embedding import JointEmbedding
         from .embedding import crops_of, inherited_crop
-        from .pretraining import attributes, begin_task, learn, photographs_of, run_of
+        from .pretraining import (
+            attributes,
+            begin_task,
+            check_ranks,
+            learn,
+            photographs_of,
+            run_of,
+        )
 
-        photos, groups = photographs_of(X, y, groups, self.photographic_label)
         device = resolve_device(self.device)
         precision = resolve_precision(self.precision, device)
-        inherited = inherited_crop(self)
-        callbacks, finish = begin_task(self, X, y, precision, inherited)
-        run, seed = run_of(self, photos, groups)
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
-            embedding = JointEmbedding(
-                self.architecture,
-                pretrained=self.pretrained,
-                image_size=self.image_size,
-                freeze_text=self.freeze_text,
-            )
-            crops = crops_of(self, photos, embedding.preprocessing, inherited)
-            how = {"seed": seed, "precision": precision, "device": device}
-            result = learn(self, embedding, crops, groups, **how, run=run, callbacks=callbacks)
-        # All at once: a refit that fails leaves the fit before it whole.
-        self.__dict__.update(attributes(self, result, precision, inherited))
-        finish()
+        with joined(device) if self.max_epochs else nullcontext(ALONE) as ranks:
+            photos, groups = photographs_of(X, y, groups, self.photographic_label)
+            with ranks.quiet():
+                inherited = inherited_crop(self)
+            check_ranks(self, photos, groups, ranks)
+            callbacks, finish = begin_task(self, X, y, precision, inherited, ranks)
+            run, seed = run_of(self, photos, groups, ranks)
+            with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+                torch.manual_seed(seed)
+                embedding = JointEmbedding(
+                    self.architecture,
+                    pretrained=self.pretrained,
+                    image_size=self.image_size,
+                    freeze_text=self.freeze_text,
+                )
+                crops = crops_of(self, photos, embedding.preprocessing, inherited)
+                how = {"seed": seed, "precision": precision, "device": device, "run": run}
+                how |= {"callbacks": callbacks, "ranks": ranks}
+                result = learn(self, embedding, crops, groups, **how)
+            # All at once: a refit that fails leaves the fit before it whole.
+            self.__dict__.update(attributes(self, result, precision, inherited))
+            finish()
         return self
 
     def transform(self, X: Photographs) -> FloatArray:

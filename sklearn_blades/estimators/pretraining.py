@@ -4,9 +4,11 @@ import copy
 import multiprocessing
 import os
 import pickle
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -58,8 +60,23 @@ def photographs_of(X, y, groups, photographic_label):
     return [photos[row] for row in rows], codes[rows]
 
 
-def run_of(encoder, photos, groups):
-    """The run that a fit starts or goes on with, and its seed.
+def check_ranks(encoder, photos, groups, ranks):
+    """Raise a ValueError, on all ranks of a run, where one of them is to fit something else."""
+    if ranks.size == 1:
+        return
+    # The address of an object is no part of it.
+    facts = {name: re.sub(" at 0x[0-9a-f]+", "", repr(what)) for name, what in _params(encoder)}
+    rows = [(str(getattr(p, "path", p)), *_known(p)) for p in photos]
+    print_ = key_of(rows, np.asarray(groups).tolist())[:8]
+    ranks.agree(
+        facts | {"photographs": f"{len(photos)} (fingerprint {print_})"},
+        "Every rank must call fit with the same parameters, and with the same rows in the same "
+        "order: sort lists of files, and give splits a random_state.",
+    )
+
+
+def run_of(encoder, photos, groups, ranks):
+    """The run that a fit starts or goes on with, and its seed; on all ranks those of rank 0.
 
     Without a ``random_state`` the seed of a checkpoint of the same run is taken, so that what was
     cut off is not lost; otherwise the seed is part of what a run is.
@@ -70,6 +87,10 @@ def run_of(encoder, photos, groups):
     seed : int
     """
     seed = int(check_random_state(encoder.random_state).randint(2**31 - 1))
+    return ranks.once(partial(_run, encoder, photos, groups, seed))
+
+
+def _run(encoder, photos, groups, seed):
     if encoder.checkpoint_dir is None:
         return None, seed
     given = None if encoder.random_state is None else seed
@@ -80,18 +101,25 @@ def run_of(encoder, photos, groups):
 
 def _fingerprint(encoder, photos, groups, seed):
     """Name all that the result of a fit depends on: parameters, files, what is known of them."""
+    start = None if encoder.pretrained is None else _identity(encoder.pretrained)
+    rows = [*map(_facts, photos)], np.asarray(groups).tolist()
+    return key_of(_params(encoder), seed, start, *rows)
+
+
+def _params(encoder):
     # Functions go by name: their repr is an address, which another process does not have.
     params = encoder.get_params(deep=False).items()
     what = {k: getattr(v, "__qualname__", v) for k, v in params if k not in _HOW}
-    start = None if encoder.pretrained is None else _identity(encoder.pretrained)
-    rows = [*map(_facts, photos)], np.asarray(groups).tolist()
-    return key_of(sorted(what.items(), key=str), seed, start, *rows)
+    return sorted(what.items(), key=str)
 
 
 def _facts(photo):
     path = getattr(photo, "path", photo)
-    exif = sorted(getattr(photo, "exif", {}).items())
-    return str(path), _identity(path), exif, getattr(photo, "face", None)
+    return str(path), _identity(path), *_known(photo)
+
+
+def _known(photo):
+    return sorted(getattr(photo, "exif", {}).items()), getattr(photo, "face", None)
 
 
 def _identity(path):
@@ -101,8 +129,10 @@ def _identity(path):
     return None
 
 
-def begin_task(encoder, X, y, precision, inherited) -> tuple[list, Callable[[], None]]:
+def begin_task(encoder, X, y, precision, inherited, ranks) -> tuple[list, Callable[[], None]]:
     """Tell callbacks that fit begins; return what tells them of epochs, and of the end."""
+    if not ranks.first:
+        return [], lambda: None
     task = encoder._init_callback_context(max_subtasks=encoder.max_epochs)
     if task is None:
         return [], lambda: None
@@ -122,7 +152,7 @@ def begin_task(encoder, X, y, precision, inherited) -> tuple[list, Callable[[], 
     )
 
 
-def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, callbacks):
+def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, callbacks, ranks):
     """Train the towers as the encoder's parameters say, or take them as they are.
 
     Returns
@@ -139,10 +169,9 @@ def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, ca
             "only be used as it is (max_epochs=0). To train it further, save it with "
             "training=True."
         )
-    with progress_bar("finding faces", len(crops), shown=encoder.verbose is None) as bar:
-        rows = crops.gather(on_error=encoder.on_error, n_jobs=encoder.n_jobs, tell=bar.advance)
+    rows, crops.gathered, doubts = ranks.once(partial(_found, encoder, crops))
     crops = crops.part(rows)
-    for doubt in _doubts(crops):
+    for doubt in doubts * ranks.first:
         warnings.warn(doubt, UserWarning, stacklevel=4)  # the line that called fit
     photographs = Photographs(crops, crops.exifs, groups[rows])
     where = RuntimePlan(
@@ -151,10 +180,19 @@ def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, ca
         n_workers=_workers(encoder),
         run=run,
         callbacks=callbacks,
-        verbose=encoder.verbose,
+        verbose=encoder.verbose if ranks.first else 0,
+        ranks=ranks,
     )
     plan = _plan(encoder, tasks, weighting, seed, where)
-    return pretrain(plan, photographs, embedding)
+    with ranks.quiet():
+        return pretrain(plan, photographs, embedding)
+
+
+def _found(encoder, crops):
+    """Cut every face: rows of the usable photographs, what all ranks need of them, and doubts."""
+    with progress_bar("finding faces", len(crops), shown=encoder.verbose is None) as bar:
+        rows = crops.gather(on_error=encoder.on_error, n_jobs=encoder.n_jobs, tell=bar.advance)
+    return rows, crops.gathered, _doubts(crops.part(rows))
 
 
 def _plan(encoder, tasks, weighting, seed, where):

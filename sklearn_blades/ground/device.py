@@ -4,13 +4,16 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 
+from .launch import own_card
+
 PRECISIONS = ("float32", "bfloat16")
 
 
 def resolve_device(device="auto"):
     """Turn ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` ... into a usable ``torch.device``.
 
-    ``"auto"`` is the first CUDA device where there is one, else the CPU.
+    ``"auto"`` is the first CUDA device where there is one, else the CPU. Of a process that torchrun
+    started ``"auto"`` and ``"cuda"`` are its own card.
 
     Raises
     ------
@@ -18,11 +21,19 @@ def resolve_device(device="auto"):
         If the name is no device that computes, or the device is not on this machine.
     """
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     resolved = parse_device(device)
     if resolved.type == "cpu":
         return resolved
     n_devices = _kinds()[resolved.type].device_count()
+    if resolved.type == "cuda" and resolved.index is None:
+        card = own_card()
+        if card is not None and 0 < n_devices <= card:
+            raise ValueError(
+                f"Rank {card} of this machine wants a card for itself, but it shows {n_devices}: "
+                f"start {n_devices} ranks (--nproc-per-node={n_devices}), or use device='cpu'."
+            )
+        resolved = torch.device("cuda", card)
     if (resolved.index or 0) >= n_devices:
         raise ValueError(
             f"device={device!r}: this machine shows {n_devices} {resolved.type.upper()} devices; "

@@ -151,7 +151,7 @@ class Crops:
         self._slots = np.full(len(self), -1, dtype=np.int64)
         self._store, shortage = self.cache.crop_store(len(self), self._all_keys, row_bytes)
         if shortage:
-            warnings.warn(shortage, stacklevel=5)  # the line that called fit
+            warnings.warn(shortage, stacklevel=7)  # the line that called fit
         rows = self._usable(self._gathered, on_error, n_jobs, tell)
         missing = int(np.sum(self._slots[rows] < 0))
         if missing and not shortage:
@@ -160,9 +160,18 @@ class Crops:
                 f"of disk, of which there is no more ({self._store.problem}): {missing} of them "
                 "will be decoded again in every epoch. To keep all, name a folder with that room "
                 "as memory=, or set TMPDIR to one.",
-                stacklevel=5,
+                stacklevel=7,
             )
         return rows
+
+    @property
+    def gathered(self):
+        """What `gather` found, for the other ranks of a run; it pickles."""
+        return self._store, self._slots, self.exifs
+
+    @gathered.setter
+    def gathered(self, found):
+        self._store, self._slots, self.exifs = found
 
     def _all_keys(self):
         """Names of all crops; of photographs that are not there none."""

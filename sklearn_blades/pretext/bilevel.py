@@ -52,6 +52,7 @@ def hypergradient(
     method: str = "auto",
     inner_step: tuple[Tensor, dict[str, Tensor]] | None = None,
     metric: dict[str, Tensor] | None = None,
+    reduce: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None,
 ) -> Hypergradient:
     """Differentiate the outer loss after one virtual step with respect to the task weights.
 
@@ -82,6 +83,11 @@ def hypergradient(
     metric : dict of str to Tensor, optional
         What the virtual step multiplies each entry of the gradient with, as an adaptive optimizer
         does: ``theta' = theta - a M g``, and M is taken as given. By default 1: plain SGD.
+    reduce : callable, optional
+        Where processes have a part of the photographs each: from a dict of tensors to their means
+        over the processes. It is called with the gradient of the inner losses (that of
+        ``inner_step`` is a mean already), with that of the outer loss, and with the derivatives of
+        the K losses, so that all have the same. By default they stay as they are.
 
     Returns
     -------
@@ -105,19 +111,26 @@ def hypergradient(
     if method not in ("auto", "jvp", "central"):
         raise ValueError(f"method={method!r}; use 'auto', 'jvp' or 'central'.")
     params = {name: value.detach() for name, value in params.items()}
+    reduce = reduce or _same
     if inner_step is None:
-        inner_step = _losses_and_gradient(inner, params, weights.detach())
+        losses, gradient = _losses_and_gradient(inner, params, weights.detach())
+        inner_step = losses, reduce(gradient)
     losses, gradient = inner_step
     with torch.no_grad():
         step = _measured(gradient, metric)
         ahead = {name: value.sub(step[name], alpha=lr) for name, value in params.items()}
     outer_loss, direction = _value_and_gradient(outer, ahead)
-    direction = _measured(direction, metric)  # M is diagonal: <M g, v> = <g, M v>
+    direction = _measured(reduce(direction), metric)  # M is diagonal: <M g, v> = <g, M v>
     if method == "auto":
         exact = all(value.dtype == torch.float64 for value in params.values())
         method = "jvp" if exact else "central"
     derivative = {"jvp": _forward_mode, "central": _central_difference}[method]
-    return Hypergradient(-lr * derivative(inner, params, direction), losses.detach(), outer_loss)
+    slopes = reduce({"losses": derivative(inner, params, direction)})["losses"]
+    return Hypergradient(-lr * slopes, losses.detach(), outer_loss)
+
+
+def _same(tensors):
+    return tensors
 
 
 def _measured(vector, metric):
@@ -170,6 +183,33 @@ def _central_difference(function, params, direction):
     return (above - below) / (2 * step)
 
 
+@torch.no_grad()
+def adam_metric(optimizer, named):
+    """What the step that Adam is about to make will multiply each entry of its mean gradient with.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.AdamW
+    named : dict of str to Parameter
+        With their gradients, which the optimizer has not seen yet.
+
+    Returns
+    -------
+    dict of str to Tensor
+        ``1 / (sqrt(v) + eps)``, v the corrected mean square of the gradients, this one included.
+    """
+    group = optimizer.param_groups[0]
+    decay, eps = group["betas"][1], group["eps"]
+    metric = {}
+    for name, parameter in named.items():
+        square, state = parameter.grad.square(), optimizer.state.get(parameter, {})
+        if state:  # else this is the first step, and its correction makes the mean the square
+            square = torch.lerp(square, state["exp_avg_sq"], decay)
+            square = square / (1 - decay ** (state["step"] + 1))  # a tensor: nothing waits for it
+        metric[name] = (square.sqrt() + eps).reciprocal()
+    return metric
+
+
 class TaskWeights(nn.Module):
     """The task weights lambda, learned or given; called with the losses, it adds them up.
 
@@ -219,7 +259,7 @@ class TaskWeights(nn.Module):
 
     def forward(self, losses):
         # The inner problem takes lambda as given.
-        return self.values.detach() @ losses
+        return self.values.detach().to(losses.dtype) @ losses
 
 
 def _given(names, weights):

@@ -126,7 +126,7 @@ class JointEmbedding(nn.Module):
             tokens = cut_to_longest(tokens, text)
             length = tokens.shape[1]
             # open_clip slices the positional embedding to the tokens' length, but not the mask.
-            text.attn_mask = self._full_mask[:length, :length].to(self.mean.device)
+            text.attn_mask = self._full_mask[:length, :length].to(self.mean)
         self.register_buffer("tokens", tokens.to(self.mean.device), persistent=False)
 
     def encode_image(self, pixels):

@@ -156,8 +156,8 @@ def test_the_look_ahead_is_the_exact_derivative(photos, monkeypatch):
 
     found = []
 
-    def both(*args, inner_step, **kwargs):
-        result = hypergradient(*args, inner_step=inner_step, **kwargs)
+    def both(*args, inner_step, method, **kwargs):
+        result = hypergradient(*args, inner_step=inner_step, method=method, **kwargs)
         found.append((result.weights, hypergradient(*args, **kwargs, method="jvp").weights))
         return result
 

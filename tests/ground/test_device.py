@@ -49,6 +49,20 @@ def test_what_is_here():
     assert resolve_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
+@pytest.mark.parametrize("name", ["auto", "cuda"])
+def test_a_rank_has_a_card_of_its_own(name, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve_device(name) == torch.device("cuda")
+    for variable in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "LOCAL_RANK"):
+        monkeypatch.setenv(variable, "1")
+    assert resolve_device(name) == torch.device("cuda:1")
+    assert resolve_device("cuda:0") == torch.device("cuda:0")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(ValueError, match=r"it shows 2: start 2 ranks \(--nproc-per-node=2"):
+        resolve_device(name)
+
+
 @pytest.mark.parametrize("name", ["mps", "meta"])
 def test_estimators_say_it_when_they_are_used(name):
     if name == "mps" and not lacking("mps"):

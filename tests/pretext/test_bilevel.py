@@ -1,6 +1,7 @@
 """The hypergradient against autograd through the unrolled step."""
 
 import json
+import threading
 
 import numpy as np
 import open_clip
@@ -210,3 +211,43 @@ class TestTaskWeights:
     def test_bad_weighting_is_explained(self, weighting, message):
         with pytest.raises(ValueError, match=message):
             TaskWeights("ab", weighting)
+
+
+@pytest.mark.parametrize("method", ["jvp", "central"])
+def test_the_means_of_parts_are_the_hypergradient_of_the_whole(method):
+    """Two threads with half of the photographs each come to what one comes to with all."""
+    generator = torch.Generator().manual_seed(0)
+    x, y, u, v = torch.randn(4, 2, 8, 3, generator=generator, dtype=torch.float64)
+    params = {"w": torch.randn(3, generator=generator, dtype=torch.float64)}
+    weights = torch.tensor([0.7, 1.3], dtype=torch.float64)
+
+    def of(rows, reduce=None):
+        def inner(p):
+            square = (x[rows] @ p["w"] - y[rows].sum(-1)) ** 2
+            return torch.stack([square.mean(), square.sin().mean()])
+
+        def outer(p):
+            return ((u[rows] @ p["w"]).tanh() - v[rows].sum(-1)).square().mean()
+
+        return hypergradient(inner, outer, params, weights, lr=LR, method=method, reduce=reduce)
+
+    both, found, meeting = [{}, {}], [None, None], threading.Barrier(2)
+
+    def work(rank):
+        def mean(tensors):
+            both[rank] = tensors
+            meeting.wait(10)
+            means = {name: (both[0][name] + both[1][name]) / 2 for name in tensors}
+            meeting.wait(10)
+            return means
+
+        found[rank] = of(rank, mean).weights
+
+    other = threading.Thread(target=work, args=(1,))
+    other.start()
+    work(0)
+    other.join()
+    assert torch.equal(*found)
+    tolerance = {"rtol": 1e-6, "atol": 1e-9}
+    torch.testing.assert_close(found[0], of(slice(None)).weights, **tolerance)
+    assert (of(0).weights - found[0]).norm() > 0.01 * found[0].norm()

@@ -22,6 +22,9 @@ class PhotoBatches:
         (docs/method.md, section 4). The others in that batch teach the face tasks alone. It does
         not bind where most photographs have EXIF.
     seed : int
+    share : slice, default=slice(None)
+        The photographs of each batch that are for this rank; see `Ranks.share`. Together the ranks
+        see what one process sees.
 
     Attributes
     ----------
@@ -30,9 +33,16 @@ class PhotoBatches:
         elsewhere.
     """
 
-    def __init__(self, known, size, *, exif_fraction, seed):
-        self.n, self.size, self.seed = len(known), size, seed
+    def __init__(self, known, size, *, exif_fraction, seed, share=slice(None)):
+        self.n, self.size, self.seed, self.share = len(known), size, seed, share
         self.epoch, self.skip = 0, 0
+        smallest, n_ranks = self.n // max(1, len(self)), share.step or 1
+        if smallest < n_ranks:
+            raise ValueError(
+                f"A batch of {smallest} photograph{'s' * (smallest != 1)} cannot be dealt to "
+                f"{n_ranks} ranks: raise batch_size (or outer_fraction, for those held out), or "
+                "start fewer ranks."
+            )
         told = known.any(axis=1)
         few = 2 * told.sum() <= self.n
         # Two at least: one alone has nobody to be compared with.
@@ -47,7 +57,7 @@ class PhotoBatches:
         return -(-self.n // self.size)
 
     def __iter__(self):
-        """Yield lists of ``(epoch, index, labelled)``."""
+        """Yield lists of ``(epoch, index, labelled)``, of this rank's share."""
         epoch, self.epoch = self.epoch, self.epoch + 1
         rng = np.random.default_rng([self.seed, epoch])
         clumps, others = self._clumps(rng), rng.permutation(self.others)
@@ -64,7 +74,7 @@ class PhotoBatches:
                 + [(epoch, int(index), True) for index in plain]
             )
         order, self.skip = rng.permutation(len(batches))[self.skip :], 0
-        yield from (batches[place] for place in order)
+        yield from (batches[place][self.share] for place in order)
 
     def _clumps(self, rng):
         """Those who should meet, in as few batches as their labels may fill."""

@@ -1,5 +1,6 @@
 """What an epoch came to, and whether the run is still sound."""
 
+import hashlib
 import math
 import warnings
 
@@ -62,14 +63,14 @@ def check_epoch(row, net):
     if not (all(map(math.isfinite, numbers)) and torch.stack(params).all()):
         raise FloatingPointError(
             f"Training diverged in epoch {epoch} (loss {row['train_loss']:g}) with lr={net.lr:g}; "
-            f"give a smaller lr, {net.lr / 10:g} say.{_kept(net)}"
+            f"give a smaller lr, {net.lr / 10:g} say.{kept(net)}"
         )
     if runaway:
         name, weight = max(runaway.items(), key=lambda item: abs(item[1]))
         raise FloatingPointError(
             f"The task weights ran away in epoch {epoch} ({name}: {weight:g}) with "
             f"weight_lr={net.weight_lr:g}; give a smaller weight_lr, {net.weight_lr / 10:g} say, "
-            f"or task_weighting='bilevel', which cannot.{_kept(net)}"
+            f"or task_weighting='bilevel', which cannot.{kept(net)}"
         )
     unknown = [name for name, loss in row["losses"].items() if math.isnan(loss)]
     if unknown and epoch == 1:
@@ -80,7 +81,22 @@ def check_epoch(row, net):
         )
 
 
-def _kept(net):
+def check_together(net):
+    """Raise a ValueError where the ranks of a run have other towers or weights than rank 0."""
+    if net.ranks.size == 1:
+        return
+    digest = hashlib.sha256()
+    for part in (net.module_, net.criterion_):
+        for value in part.state_dict().values():
+            digest.update(value.cpu().contiguous().numpy().tobytes())
+    net.ranks.agree(
+        {"towers and task weights": f"fingerprint {digest.hexdigest()[:8]}"},
+        "Ranks begin with the same weights and must compute alike: on one kind of machine, with "
+        "the same libraries and the same file of pretrained weights.",
+    )
+
+
+def kept(net):
     """Where the last sound checkpoint is."""
     if net.run is None or not net.history[:-1]:
         return ""

@@ -9,11 +9,12 @@ from torch.func import functional_call
 from torch.optim.lr_scheduler import LambdaLR
 
 from ...ground.device import autocast, full_precision, random_state, replayed, set_random_state
-from ..bilevel import TaskWeights, hypergradient
+from ...ground.ranks import ALONE
+from ..bilevel import TaskWeights, adam_metric, hypergradient
 from ..rates import rate_factor
 from . import runs
-from .health import check_epoch, epoch_means
-from .views import view_loader
+from .health import check_epoch, check_together, epoch_means
+from .views import endless, view_loader
 
 
 class BilevelNet(NeuralNet):
@@ -50,6 +51,8 @@ class BilevelNet(NeuralNet):
         Saves here, and goes on from here where it was cut off.
     seed : int, optional
         Kept with the checkpoints, for a fit that was not given one.
+    ranks : Ranks, optional
+        The processes that learn together; each sees its share of every batch.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class BilevelNet(NeuralNet):
         n_workers=0,
         run=None,
         seed=None,
+        ranks=ALONE,
         **kwargs,
     ):
         self.tasks, self.primary, self.weighting = tasks, primary, weighting
@@ -76,7 +80,7 @@ class BilevelNet(NeuralNet):
         self.look_ahead = look_ahead
         self.warmup, self.exif_fraction = warmup, exif_fraction
         self.precision, self.n_workers = precision, n_workers
-        self.run, self.seed = run, seed
+        self.run, self.seed, self.ranks = run, seed, ranks
         super().__init__(
             module,
             criterion=TaskWeights,
@@ -116,6 +120,7 @@ class BilevelNet(NeuralNet):
             exif_fraction=self.exif_fraction if training else 1.0,
             n_workers=self.n_workers,
             pin_memory=torch.device(self.device).type == "cuda",
+            share=self.ranks.share,
         )
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
@@ -127,6 +132,7 @@ class BilevelNet(NeuralNet):
         self.outer_loader_ = self.get_iterator(self.outer) if self.criterion_.learned else None
         self.stop_, self.records_ = False, []
         self._resume()
+        check_together(self)
         for epoch in range(len(self.history), self.max_epochs):
             self.notify("on_epoch_begin", dataset_train=X, dataset_valid=None)
             self._begin_epoch(loader, epoch)
@@ -134,8 +140,9 @@ class BilevelNet(NeuralNet):
             self.run_single_epoch(loader, training=True, prefix="train", step_fn=self.train_step)
             self.notify("on_epoch_end", dataset_train=X, dataset_valid=None)
             self.records_ = []
+            check_together(self)
             self._save()
-            if self.stop_:
+            if self.ranks.once(lambda: self.stop_):
                 break
         return self
 
@@ -143,9 +150,11 @@ class BilevelNet(NeuralNet):
         """Set both loaders to where the epoch stands: at its start, but for a resumed one."""
         n_done, step = len(self.records_), self.schedule_.last_epoch
         loader.batch_sampler.epoch, loader.batch_sampler.skip = epoch, n_done
+        if not self.ranks.first:  # else towers that draw at random draw alike on all of them
+            torch.manual_seed(hash((self.seed, epoch, self.ranks.rank)))
         if self.outer_loader_ is not None:
             until, before = (-(-s // self.outer_interval) for s in (step, step - n_done))
-            self.outer_batches_ = _endless(self.outer_loader_, epoch << 16, until - before)
+            self.outer_batches_ = endless(self.outer_loader_, epoch << 16, until - before)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         # skorch's reads the loss of every batch into its history: an accelerator would wait at
@@ -158,18 +167,19 @@ class BilevelNet(NeuralNet):
                 self.saved_ = time.monotonic()
 
     def train_step(self, batch, **fit_params):
-        pixels, targets = self._on_device(batch)
+        pixels, targets, whole = self._on_device(batch)
         self._set_training(True)
         self.optimizer_.zero_grad()
         drawn = random_state(self.device)
         with autocast(self.device, self.precision):
             logits = self.module_(pixels)
-        losses = self.tasks.losses(logits.float(), targets)
+        losses = self.tasks.losses(whole(logits), targets)
         loss = self.criterion_(losses)
         loss.backward()
+        self._average()
         outer_loss = torch.full_like(loss.detach(), float("nan"))
         if self.criterion_.learned and self.schedule_.last_epoch % self.outer_interval == 0:
-            outer_loss = self._learn_weights(pixels, targets, losses.detach(), drawn)
+            outer_loss = self._learn_weights(pixels, targets, whole, losses.detach(), drawn)
         counts = self.tasks.counts(targets)
         self.records_.append((loss.detach(), losses.detach(), counts, outer_loss))
         self.optimizer_.step()
@@ -186,7 +196,17 @@ class BilevelNet(NeuralNet):
 
     # One step -------------------------------------------------------------------------------
 
-    def _learn_weights(self, pixels, targets, losses, drawn):
+    def _average(self):
+        """Gradients, and what BatchNorm keeps for later, become the means over the ranks."""
+        if self.ranks.size == 1:
+            return
+        kept = {name: p.grad for name, p in self.module_.named_parameters() if p.grad is not None}
+        running = ("running_mean", "running_var")
+        kept |= {n: b for n, b in self.module_.named_buffers() if n.endswith(running)}
+        for name, mean in self.ranks.mean(kept).items():
+            kept[name].copy_(mean)
+
+    def _learn_weights(self, pixels, targets, whole, losses, drawn):
         """One step of Adam on lambda; the inner pass is the training step's own."""
         # Parameters that no task uses have no gradient: they stand still, ahead and after.
         named = {n: p for n, p in self.module_.named_parameters() if p.grad is not None}
@@ -201,35 +221,45 @@ class BilevelNet(NeuralNet):
             # Towers that drop paths at random drop those of the training step, on both sides of
             # the difference: else it measures the draw.
             with replayed(drawn, self.device):
-                return self.tasks.losses(logits_at(params, pixels), targets)
+                return self.tasks.losses(whole(logits_at(params, pixels)), targets)
 
-        outer_pixels, outer_targets = self._on_device(next(self.outer_batches_))
+        outer_pixels, outer_targets, outer_whole = self._on_device(next(self.outer_batches_))
         # The outer loss is one task's: the prompts of the others need not be read for it.
         primary, columns = self.tasks[self.primary], self.tasks.slices[self.primary]
         outer_target = outer_targets[self.primary]
+
+        def outer(params):
+            return primary.loss(outer_whole(logits_at(params, outer_pixels, columns)), outer_target)
+
         lr = self.optimizer_.param_groups[0]["lr"]
         with full_precision(self.device):
             result = hypergradient(
                 inner,
-                lambda params: primary.loss(logits_at(params, outer_pixels, columns), outer_target),
+                outer,
                 named,
                 self.criterion_.values,
                 lr=lr,
+                method="central",  # in forward mode no generator can be set back
                 inner_step=(losses, {name: p.grad for name, p in named.items()}),
                 metric=adam_metric(self.optimizer_, named) if self.look_ahead == "adamw" else None,
+                reduce=self.ranks.mean,
             )
         self.weight_optimizer_.zero_grad()
         # The common factor lr would only push Adam's input towards its epsilon (docs/method.md,
         # section 5).
-        self.criterion_.values.backward(result.weights / lr)
+        values = self.criterion_.values
+        values.backward((result.weights / lr).to(values.dtype))
         self.weight_optimizer_.step()
         return result.outer_loss
 
     def _on_device(self, batch):
+        """Pixels of this rank, targets of all, and what gathers the logits of all."""
         pixels, targets = batch
+        targets, whole = self.ranks.meet(targets)
         # From pinned memory, while the accelerator still computes.
         move = {"device": self.device, "non_blocking": True}
-        return pixels.to(**move), {name: value.to(**move) for name, value in targets.items()}
+        targets = {name: value.to(**move) for name, value in targets.items()}
+        return pixels.to(**move), targets, whole
 
     # Checkpoints ----------------------------------------------------------------------------
 
@@ -239,7 +269,7 @@ class BilevelNet(NeuralNet):
         return {part: getattr(self, part) for part in parts}
 
     def _save(self):
-        if self.run is None:
+        if self.run is None or not self.ranks.first:
             return
         done = [row for row in self.history if "train_loss" in row]  # not the epoch under way
         self.run.save(
@@ -253,7 +283,10 @@ class BilevelNet(NeuralNet):
         )
 
     def _resume(self):
-        content = None if self.run is None else self.run.load(self.device)
+        if self.run is None:
+            return
+        where = self.device if self.ranks.size == 1 else "cpu"  # rank 0's card is only its own
+        content = self.ranks.once(lambda: self.run.load(where))
         if content is None:
             return
         for part, owner in self._state().items():
@@ -261,38 +294,3 @@ class BilevelNet(NeuralNet):
         self.history.extend(json.loads(content["history"]))
         self.records_ = [tuple(p.to(self.device) for p in record) for record in content["records"]]
         set_random_state(content["random"], self.device)
-
-
-@torch.no_grad()
-def adam_metric(optimizer, named):
-    """What the step that Adam is about to make will multiply each entry of its mean gradient with.
-
-    Parameters
-    ----------
-    optimizer : torch.optim.AdamW
-    named : dict of str to Parameter
-        With their gradients, which the optimizer has not seen yet.
-
-    Returns
-    -------
-    dict of str to Tensor
-        ``1 / (sqrt(v) + eps)``, v the corrected mean square of the gradients, this one included.
-    """
-    group = optimizer.param_groups[0]
-    decay, eps = group["betas"][1], group["eps"]
-    metric = {}
-    for name, parameter in named.items():
-        square, state = parameter.grad.square(), optimizer.state.get(parameter, {})
-        if state:  # else this is the first step, and its correction makes the mean the square
-            square = torch.lerp(square, state["exp_avg_sq"], decay)
-            square = square / (1 - decay ** (state["step"] + 1))  # a tensor: nothing waits for it
-        metric[name] = (square.sqrt() + eps).reciprocal()
-    return metric
-
-
-def _endless(loader, first_epoch, skip=0):
-    """Batches of one epoch after another, from a place in the first on."""
-    passes, skip = divmod(skip, len(loader))
-    loader.batch_sampler.epoch, loader.batch_sampler.skip = first_epoch + passes, skip
-    while True:
-        yield from loader

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...ground.ranks import ALONE, Ranks
 from ...photos.exif_rows import ExifRows
 from ..tasks import TaskSet
 from .runs import Run
@@ -105,6 +106,8 @@ class RuntimePlan:
         Of skorch.
     verbose : int or None
         See `~sklearn_blades.pretext.training.progress.watched`.
+    ranks : Ranks
+        The processes that learn together.
     """
 
     device: str = "cpu"
@@ -113,6 +116,7 @@ class RuntimePlan:
     run: Run | None = None
     callbacks: list = field(default_factory=list)
     verbose: int | None = 0
+    ranks: Ranks = ALONE
 
 
 @dataclass(frozen=True)

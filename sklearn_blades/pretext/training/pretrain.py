@@ -11,6 +11,7 @@ from ...towers.embedding import JointEmbedding
 from ..bilevel import TaskWeights
 from ..rates import WARMUP, learning_rate, starting_share, weight_rate
 from ..tasks import TaskSet
+from .health import kept
 from .loop import BilevelNet
 from .progress import watched
 from .targets import tabulate
@@ -91,7 +92,12 @@ def pretrain(plan, photographs, embedding):
         for side, rows in enumerate((inner, outer))
     )
     with watched(plan.runtime.verbose) as watching:
-        net = _net(plan, embedding, tasks, views, outer_views, watching).fit(views)
+        net = _net(plan, embedding, tasks, views, outer_views, watching)
+        try:
+            net.fit(views)
+        except ConnectionError as error:
+            again = " The same fit goes on from there, with any number of ranks." * bool(kept(net))
+            raise ConnectionError(f"{error}{kept(net)}{again}") from None
     return outcome(net, embedding)
 
 
@@ -121,6 +127,7 @@ def _net(plan, embedding, tasks, views, outer, watching):
         device=where.device,
         run=where.run,
         seed=plan.seed,
+        ranks=where.ranks,
         callbacks=[*where.callbacks, *watching],
         verbose=0,
     )

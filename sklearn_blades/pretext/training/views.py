@@ -91,11 +91,13 @@ def collate(photos):
     }
 
 
-def view_loader(dataset, *, batch_size, exif_fraction=1.0, n_workers=0, pin_memory=False):
-    """Load batches of about ``batch_size`` views, in ``n_workers`` processes."""
+def view_loader(
+    dataset, *, batch_size, exif_fraction=1.0, n_workers=0, pin_memory=False, share=slice(None)
+):
+    """Load a share of batches of about ``batch_size`` views, in ``n_workers`` processes."""
     size = max(1, batch_size // dataset.views_per_photo)
     known = dataset.targets.known
-    batches = PhotoBatches(known, size, exif_fraction=exif_fraction, seed=dataset.seed)
+    batches = PhotoBatches(known, size, exif_fraction=exif_fraction, seed=dataset.seed, share=share)
     return DataLoader(
         dataset,
         batch_sampler=batches,
@@ -104,3 +106,11 @@ def view_loader(dataset, *, batch_size, exif_fraction=1.0, n_workers=0, pin_memo
         persistent_workers=n_workers > 0,
         pin_memory=pin_memory,
     )
+
+
+def endless(loader, first_epoch, skip=0):
+    """Batches of one epoch after another, from a place in the first on."""
+    passes, skip = divmod(skip, len(loader))
+    loader.batch_sampler.epoch, loader.batch_sampler.skip = first_epoch + passes, skip
+    while True:
+        yield from loader

@@ -93,3 +93,22 @@ def test_an_epoch_can_begin_in_its_middle():
     _, whole = dealt(np.arange(60) < 30)
     _, rest = dealt(np.arange(60) < 30, skip=2)
     assert rest == whole[2:]
+
+
+@pytest.mark.parametrize("n_ranks", [2, 3])
+def test_ranks_see_together_what_one_process_sees(n_ranks):
+    known = np.random.default_rng(0).random((50, 2)) < 0.3
+    how = {"exif_fraction": 0.25, "seed": 0}
+    whole = PhotoBatches(known, 8, **how)
+    parts = [PhotoBatches(known, 8, **how, share=slice(r, None, n_ranks)) for r in range(n_ranks)]
+    for _ in range(2):
+        for batch, *shares in zip(whole, *parts, strict=True):
+            assert sorted(key for share in shares for key in share) == sorted(batch)
+            assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_a_batch_with_fewer_photographs_than_ranks_is_refused():
+    how = {"size": 3, "exif_fraction": 1.0, "seed": 0, "share": slice(0, None, 3)}
+    PhotoBatches(np.ones((9, 1), dtype=bool), **how)
+    with pytest.raises(ValueError, match="A batch of 2 photographs cannot be dealt to 3 ranks"):
+        PhotoBatches(np.ones((10, 1), dtype=bool), **how)
