@@ -1,6 +1,7 @@
 """All that is asked of open_clip, which is imported when towers are built and not before."""
 
 import difflib
+import json
 import os
 import urllib.error
 import urllib.request
@@ -101,8 +102,8 @@ def tokenize(architecture: str, prompts: list[str] | tuple[str, ...]) -> Tensor:
         return torch.zeros((0, length), dtype=torch.long)
     open_clip = _library()
     if "hf_tokenizer_name" not in text:
-        kwargs = text.get("tokenizer_kwargs", {})
-        return open_clip.SimpleTokenizer(context_length=length, **kwargs)(list(prompts))
+        how = json.dumps(text.get("tokenizer_kwargs", {}), sort_keys=True)
+        return _tokenizer(length, how)(list(prompts))
     try:
         return open_clip.get_tokenizer(architecture)(list(prompts))
     except ImportError as error:
@@ -113,6 +114,12 @@ def tokenize(architecture: str, prompts: list[str] | tuple[str, ...]) -> Tensor:
         ) from error
     except OSError as error:
         raise OSError(f"{architecture} needs files of a model hub: {error}") from error
+
+
+@cache
+def _tokenizer(length, how):
+    """CLIP's tokenizer, whose vocabulary takes a third of a second to read."""
+    return _library().SimpleTokenizer(context_length=length, **json.loads(how))
 
 
 def tag_settings(architecture: str, tag: str, ours: tuple[str, ...] = ()) -> dict[str, Any]:
