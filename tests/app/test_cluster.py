@@ -26,21 +26,23 @@ WHOLE = {"face_locator": "whole", "max_epochs": 0, "device": "cpu", "random_stat
 def client():
     """Two workers of Dask, each a process, on this machine."""
     distributed = pytest.importorskip("distributed", reason="Dask is not installed (extra dask)")
+    import dask
+
     how = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    # Torch is imported once: workers are forked off one process, also those that follow others.
+    method = "spawn" if sys.platform == "win32" else "forkserver"
+    heavy = ["distributed", "open_clip", "sklearn_blades.app.finding"]
     with (
         warnings.catch_warnings(),
-        distributed.LocalCluster(**how, silence_logs=50) as cluster,
-        distributed.Client(cluster) as client,
+        dask.config.set({"distributed.worker.multiprocessing-method": method}),
     ):
         warnings.simplefilter("ignore", ResourceWarning)
-        client.run(_imported)
-        yield client
-
-
-def _imported():
-    import open_clip  # noqa: F401
-
-    import sklearn_blades.app.finding  # noqa: F401
+        distributed.utils.get_mp_context().set_forkserver_preload(heavy)
+        with (
+            distributed.LocalCluster(**how, silence_logs=50) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            yield client
 
 
 @pytest.fixture(params=["loky", "dask"])

@@ -31,6 +31,8 @@ def lines(path):
 
 
 def interruptible(detector, root, out):
+    # What a shell starts in the background ignores Ctrl-C, and so do the copies of it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     append, written = Journal.append, []
 
     def stopping(journal, rows, **how):

@@ -373,8 +373,8 @@ class TestWorkers:
     """Workers that are not forked, as on Windows, macOS and Linux from Python 3.14 on."""
 
     def test_any_kind_of_worker_gives_the_bits_of_one_process(self, photos, tmp_path):
-        # Each worker imports torch anew: they start once for the weights' photographs as well, and
-        # once without.
+        # Each spawned worker imports torch anew; those that are served are forked off one process,
+        # so these are the ones that make the weights' photographs as well.
         learned, equal = FEW, {**FEW, "task_weighting": "equal"}
         script = tmp_path / "fit.py"
         script.write_text(
@@ -382,7 +382,9 @@ class TestWorkers:
             "if __name__ == '__main__':\n"
             "    from sklearn_blades import BladesEncoder\n"
             "    from sklearn_blades.pretext import Manipulated, OrdinalTag\n"
-            f"    for method, params in [('spawn', {learned!r}), ('forkserver', {equal!r})]:\n"
+            "    views = 'sklearn_blades.pretext.training.views'\n"
+            "    multiprocessing.set_forkserver_preload([views])\n"
+            f"    for method, params in [('forkserver', {learned!r}), ('spawn', {equal!r})]:\n"
             "        multiprocessing.set_start_method(method, force=True)\n"
             "        print(BladesEncoder(**params, n_jobs=2).fit(sys.argv[1:]).digest_)\n"
         )
