@@ -34,7 +34,8 @@ def embed_photos(encoder, X, features):
             how = {"digest": digest, "device": device, "precision": encoder.precision_}
             how |= {"on_error": encoder.on_error, "n_jobs": encoder.n_jobs, "tell": bar.advance}
             work = partial(embed, side, **how)
-        return in_parts(crops, side.n_features, work, batch=batch, on_error=encoder.on_error)
+        how = {"batch": batch, "on_error": encoder.on_error, "workers": max(1, workers)}
+        return in_parts(crops, side.n_features, work, **how)
 
 
 def embed_crops(encoder, pixels):

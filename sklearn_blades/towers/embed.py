@@ -20,7 +20,7 @@ BATCH = 256
 BATCH_BYTES = {"cpu": 8 << 20, "cuda": 256 << 20}
 """Float32 pixels of a batch, at most. (A CPU gains nothing from more; a GPU starves with less.)"""
 
-PART = 50_000
+PART = 20_000
 """Photographs whose names, errors and features are kept track of together: some 50 MB."""
 
 LOOKED_AT = 8
@@ -30,7 +30,7 @@ AHEAD = 2
 """Batches that are decoded, or being decoded, while one is embedded."""
 
 
-def in_parts(crops, n_features, embedded, *, batch, on_error):
+def in_parts(crops, n_features, embedded, *, batch, on_error, workers=1):
     """Features of photographs, of which so many are in hand at a time that memory stays bounded.
 
     Parameters
@@ -42,6 +42,8 @@ def in_parts(crops, n_features, embedded, *, batch, on_error):
     batch : int
         Parts are whole batches, so that rows are the same as in one part.
     on_error : {"raise", "nan"}
+    workers : int
+        Parts are so many times as long: at the end of each, some wait for the others.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def in_parts(crops, n_features, embedded, *, batch, on_error):
     UserWarning
         For rows of NaN, and for full pictures that ``face_locator="whole"`` takes for face crops.
     """
-    length = max(1, PART // batch) * batch
+    length = max(1, workers * PART // batch) * batch
     if len(crops) > length and on_error == "raise":
         for row in range(len(crops)):
             crops.check(row)  # a file that is not there is told before an hour's work, not after

@@ -1,7 +1,6 @@
 """All that is asked of open_clip, which is imported when towers are built and not before."""
 
 import difflib
-import json
 import os
 import urllib.error
 import urllib.request
@@ -102,8 +101,9 @@ def tokenize(architecture: str, prompts: list[str] | tuple[str, ...]) -> Tensor:
         return torch.zeros((0, length), dtype=torch.long)
     open_clip = _library()
     if "hf_tokenizer_name" not in text:
-        how = json.dumps(text.get("tokenizer_kwargs", {}), sort_keys=True)
-        return _tokenizer(length, how)(list(prompts))
+        if how := text.get("tokenizer_kwargs"):
+            return open_clip.SimpleTokenizer(context_length=length, **how)(list(prompts))
+        return open_clip.tokenize(list(prompts), length)  # a new one reads its vocabulary anew
     try:
         return open_clip.get_tokenizer(architecture)(list(prompts))
     except ImportError as error:
@@ -114,12 +114,6 @@ def tokenize(architecture: str, prompts: list[str] | tuple[str, ...]) -> Tensor:
         ) from error
     except OSError as error:
         raise OSError(f"{architecture} needs files of a model hub: {error}") from error
-
-
-@cache
-def _tokenizer(length, how):
-    """CLIP's tokenizer, whose vocabulary takes a third of a second to read."""
-    return _library().SimpleTokenizer(context_length=length, **json.loads(how))
 
 
 def tag_settings(architecture: str, tag: str, ours: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -180,7 +180,7 @@ class TestParts:
         twice = [*copies[:4], *copies]
         rows = encoder.transform(twice)
         assert parts == [6, 6, 6, 6]
-        monkeypatch.setattr(inference, "PART", 50_000)
+        monkeypatch.setattr(inference, "PART", 20_000)
         encoder.clear_cache()
         whole = encoder.transform(copies)
         assert rows.tobytes() == np.concatenate([whole[:4], whole]).tobytes()
