@@ -7,9 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from sklearn_blades.datasets.simulator.networks import PLAN, Residual, conv
-
-from ._dreamer import Dreamer
+from sklearn_blades.datasets.simulator.networks import PLAN, Dreamer, Residual, conv
 
 
 class Encoder(nn.Module):

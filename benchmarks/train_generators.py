@@ -2,14 +2,16 @@
 
 ``python -m benchmarks.train_generators --out weights`` makes the photographs, trains a painter
 (the decoder of an autoencoder), a variational autoencoder and a diffusion model in the painter's
-plans, and writes ``vae.safetensors``, ``diffusion.safetensors`` and sheets of samples. The package
-ships the diffusion that ``--device cuda --minutes 2 --photographs 16000`` gave on an NVIDIA H200; a
-CPU wants hours. The autoencoder of that run drew no faces: its second stage broke.
+plans, and writes ``vae.safetensors``, ``diffusion.safetensors`` and sheets of samples. With
+``--painter diffusion.safetensors`` the painter is taken from there, and the variational autoencoder
+alone is trained: half an hour on one CPU core.
 
-Everything is drawn from seeds, but how many steps fit into the minutes depends on the machine: a
-second run gives the like, not the same. No detector is asked anything here. The people in the
-training photographs are nobody's: they come from `TRAINING_SEED` and the seeds below it, which no
-``random_state`` of a numpy generator reaches.
+The package ships the diffusion that ``--device cuda --minutes 2 --photographs 16000`` gave on an
+NVIDIA H200, and the autoencoder that ``--painter`` (that diffusion), ``--minutes 26
+--photographs 4000`` gave on one CPU core. Everything is drawn from seeds, but how many steps fit
+into the minutes depends on the machine: a second run gives the like, not the same. No detector is
+asked anything here. The people in the training photographs are nobody's: they come from
+`TRAINING_SEED` and the seeds below it, which no ``random_state`` of a numpy generator reaches.
 """
 
 import argparse
@@ -21,8 +23,7 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed
 from PIL import Image
-from safetensors.torch import save_file
-from torch.nn import functional as F
+from safetensors.torch import load_file, save_file
 
 from sklearn_blades.datasets.simulator import make_photos
 from sklearn_blades.datasets.simulator.networks import (
@@ -30,13 +31,14 @@ from sklearn_blades.datasets.simulator.networks import (
     N_SOURCES,
     PLAN,
     SIDE,
+    VAE,
     Denoiser,
     Diffusion,
     Painter,
     signal_and_noise,
 )
 
-from ._course import BATCH, CROP, Course, Studio
+from ._course import BATCH, Course, Studio
 from ._critics import (
     Critic,
     Encoder,
@@ -48,7 +50,6 @@ from ._critics import (
     picture_loss,
     sampled,
 )
-from ._dreamer import VAE
 
 TRAINING_SEED = 2**64 - 1
 SOURCES = ("first", "second")
@@ -111,74 +112,66 @@ def learn_to_paint(studio, seconds):
     return course.averages["encoder"], course.averages["painter"]
 
 
+def painter_of(path):
+    """The painter in a file of weights, which does not learn any more."""
+    known = {name: value for name, value in load_file(path).items() if name.startswith("painter.")}
+    painter = Painter()
+    painter.load_state_dict({name.removeprefix("painter."): v for name, v in known.items()})
+    return painter.requires_grad_(False)
+
+
 @torch.no_grad()
-def plans_of(studio, encoder, painter):
-    """Standardised plans of all photographs; the painter is told their scale."""
+def plans_of(studio, encoder, painter, scaled=True):
+    """Standardised plans of all photographs; with ``scaled`` the painter is told their scale."""
     rows = torch.arange(len(studio.pictures), device=studio.device)
     plans = torch.cat([encoder(studio.photographs(some))[0] for some in rows.split(64)])
-    painter.mean.copy_(plans.mean(dim=(0, 2, 3)).reshape(-1, 1, 1))
-    painter.deviation.copy_(plans.std(dim=(0, 2, 3)).reshape(-1, 1, 1))
+    if scaled:
+        painter.mean.copy_(plans.mean(dim=(0, 2, 3)).reshape(-1, 1, 1))
+        painter.deviation.copy_(plans.std(dim=(0, 2, 3)).reshape(-1, 1, 1))
     return (plans - painter.mean) / painter.deviation
 
 
+def learn_to_look(studio, painter, seconds):
+    """An encoder whose plans a painter, which stays as it is, makes the pictures of again."""
+    print("encoder", flush=True)
+    course = Course(seconds, Encoder().to(studio.device))
+    for _ in course:
+        crops = studio.crops(2 * studio.batch)
+        with studio.half():
+            mean, log_variance = course.networks(crops)
+            plan = (mean - painter.mean) / painter.deviation
+            painted = painter(plan, studio.grains(len(crops), 2))
+        alike = picture_loss(painted.float(), crops)
+        spread = normal_loss(mean.float(), log_variance.float())
+        course.step(alike + 1e-3 * spread, alike=alike)
+    return course.averages
+
+
 def learn_to_dream(studio, plans, painter, seconds):
-    """The variational autoencoder: on plans first, then on the pictures that they become."""
+    """The variational autoencoder of plans, and how the vectors of photographs are spread."""
     print("vae", flush=True)
     vae = VAE().to(studio.device)
     vae.painter.load_state_dict(painter.state_dict())
-    recogniser = Recogniser().to(studio.device)
-    nets = torch.nn.ModuleDict({"vae": vae, "recogniser": recogniser})
-    course = Course(0.3 * seconds, torch.nn.ModuleList([vae.dreamer, recogniser]))
+    nets = torch.nn.ModuleDict({"dreamer": vae.dreamer, "recogniser": Recogniser()})
+    course = Course(seconds, nets.to(studio.device))
     for _ in course:
-        loss, spread, *_ = _dream_again(studio, nets, plans, studio.some(8 * studio.batch))
-        course.step(loss + 0.02 * spread, plan=loss, spread=spread)
-    critics = torch.nn.ModuleList([Critic(), Critic()]).to(studio.device)
-    course = Course(0.7 * seconds, nets, lr=5e-4)
-    other = Course(0.7 * seconds, critics, lr=5e-4)
-    for done in course:
-        other.n_steps, other.done = course.n_steps, done
-        rows = studio.some(studio.batch)
-        loss, spread, dreamt = _dream_again(studio, nets, plans, rows)
-        photographs = studio.photographs(rows)
+        rows = studio.some(8 * studio.batch)
         with studio.half():
-            invented = vae.dreamer(torch.randn_like(dreamt[1]), studio.sources[rows])
-            both = vae.painter(torch.cat([dreamt[0], invented]), studio.grains(2 * len(rows)))
-            painted, new = both.chunk(2)
-            verdict = likeness = 0
-            for critic, view in zip(critics, views(), strict=True):
-                of_one, unlike = judged(critic, view(painted), view(photographs))
-                verdict, likeness = verdict + of_one, likeness + unlike
-                verdict = verdict + judged(critic, view(new))[0]
-        alike = picture_loss(painted.float(), photographs) + likeness
-        passing = -min(1, done / 0.1) * as_loud(verdict, alike, vae.painter) * verdict
-        course.step(loss + 0.02 * spread + alike + passing, alike=alike, spread=spread)
-        with studio.half():
-            told = both.detach()
-            loss = sum(
-                critic_loss(critic(view(photographs))[0], critic(view(told))[0])
-                for critic, view in zip(critics, views(), strict=True)
-            )
-        other.step(loss, critic=loss)
-    return course.averages["vae"]
-
-
-def _dream_again(studio, nets, plans, rows):
-    """Recognise plans and dream them again: both losses, and the plans with their vectors."""
-    with studio.half():
-        mean, log_variance = nets["recogniser"](plans[rows])
-        latent = sampled(mean, log_variance)
-        dreamt = nets["vae"].dreamer(latent, studio.sources[rows])
-    loss = (dreamt.float() - plans[rows]).square().mean()
-    return loss, normal_loss(mean.float(), log_variance.float()), (dreamt, latent)
-
-
-def views():
-    """What the two critics see: a random quarter in full, and the whole at half the size."""
-    top, left = (8 * int(torch.randint(CROP // 8 + 1, ())) for _ in range(2))
-    return (
-        lambda pictures: pictures[:, :, top : top + CROP, left : left + CROP],
-        lambda pictures: F.avg_pool2d(pictures, 2),
-    )
+            mean, log_variance = nets["recogniser"](plans[rows])
+            dreamt = nets["dreamer"](sampled(mean, log_variance), studio.sources[rows])
+        loss = (dreamt.float() - plans[rows]).square().mean()
+        spread = normal_loss(mean.float(), log_variance.float())
+        course.step(loss + 0.01 * spread, plan=loss, spread=spread)
+    vae.dreamer.load_state_dict(course.averages["dreamer"].state_dict())
+    with torch.no_grad():
+        parts = [course.averages["recogniser"](part) for part in plans.split(64)]
+        means, variances = (torch.cat(each).float() for each in zip(*parts, strict=True))
+        for source in range(N_SOURCES):
+            own = studio.sources[:, source] > 0
+            covariance = means[own].T.cov() + variances[own].exp().mean(dim=0).diag()
+            vae.mean[source] = means[own].mean(dim=0)
+            vae.spread[source] = torch.linalg.cholesky(covariance)
+    return vae
 
 
 def learn_to_denoise(studio, plans, painter, seconds):
@@ -234,6 +227,7 @@ def main():
     parser.add_argument("--device", choices=BATCH, default="cpu")
     parser.add_argument("--minutes", type=float, default=60.0, help="of training")
     parser.add_argument("--photographs", type=int, default=6000)
+    parser.add_argument("--painter", type=Path, help="weights with a painter to go on with")
     parser.add_argument("--jobs", type=int, default=-1, help="processes that make photographs")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -245,13 +239,20 @@ def main():
         studio = Studio(*made, options.device)
     print(f"{len(studio.pictures)} photographs: {time.perf_counter() - start:.0f} s", flush=True)
     seconds = {name: 60 * options.minutes * share for name, share in SHARES.items()}
-    encoder, painter = learn_to_paint(studio, seconds["painter"])
-    plans = plans_of(studio, encoder, painter)
+    if options.painter is None:
+        encoder, painter = learn_to_paint(studio, seconds["painter"])
+        plans = plans_of(studio, encoder, painter)
+        diffusion = learn_to_denoise(studio, plans, painter, seconds["diffusion"])
+        keep(diffusion, options.out, "diffusion")
+    else:
+        painter = painter_of(options.painter).to(studio.device)
+        encoder = learn_to_look(studio, painter, seconds["painter"] + seconds["diffusion"] / 2)
+        seconds["vae"] += seconds["diffusion"] / 2
+        plans = plans_of(studio, encoder, painter, scaled=False)
     with torch.no_grad():
         again = painter(plans[:32], studio.grains(32)).float()
     save_sheet(again.cpu(), options.out / "painted_again.png")
     keep(learn_to_dream(studio, plans, painter, seconds["vae"]), options.out, "vae")
-    keep(learn_to_denoise(studio, plans, painter, seconds["diffusion"]), options.out, "diffusion")
     print(f"{time.perf_counter() - start:.0f} s in all", flush=True)
 
 

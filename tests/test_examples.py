@@ -41,7 +41,7 @@ def test_quickstart_small(tmp_path):
     assert done.returncode == 0, done.stderr
     printed = [f"\n{number}. " in done.stdout for number in range(1, 5)]
     assert printed == [True] * 4
-    for name in ("diffusion", "noiseless", "second source", "a stand-in"):
+    for name in ("diffusion", "vae", "noiseless", "second source", "a stand-in"):
         assert f"\n{name}" in done.stdout
     assert "data:image/webp" in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Simulated figures prove the machinery, not detection." in done.stdout

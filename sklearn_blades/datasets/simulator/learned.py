@@ -1,7 +1,7 @@
-"""A learned generator: a diffusion model of the simulated world.
+"""Learned generators: a diffusion model and a variational autoencoder of the simulated world.
 
-`benchmarks/train_generators.py` trained it on the simulator's photographs of both sources; the
-weights lie beside this file. It draws whole pictures, people and all, from random numbers.
+`benchmarks/train_generators.py` trained them on the simulator's photographs of both sources; the
+weights lie beside this file. They draw whole pictures, people and all, from random numbers.
 """
 
 from functools import lru_cache
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-LEARNED = ("diffusion",)
+LEARNED = ("diffusion", "vae")
 _SOURCES = ("first", "second")  # in the order of the training
 _TOGETHER = 8
 
@@ -19,7 +19,7 @@ def draw(name, source, generators):
 
     Parameters
     ----------
-    name : {"diffusion"}
+    name : {"diffusion", "vae"}
     source : {"first", "second"}
         Whose look.
     generators : list of numpy Generator

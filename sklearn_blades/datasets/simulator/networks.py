@@ -1,8 +1,9 @@
-"""The networks of the learned generator: what turns random numbers into a picture.
+"""The networks of the learned generators: what turns random numbers into a picture.
 
 A picture is made in two steps, as latent generators do it: a *plan*, a small map of 24 by 24
-places with four numbers each, which `Denoiser` draws in many steps from noise (diffusion), and a
-`Painter` that makes 192 by 192 pixels of it. What only training needs is in the benchmarks.
+places with four numbers each, which `Denoiser` draws in many steps from noise (diffusion) or
+`Dreamer` at once from a vector (variational autoencoder), and a `Painter` that makes 192 by 192
+pixels of it. What only training needs is in the benchmarks.
 """
 
 import math
@@ -174,4 +175,45 @@ class Diffusion(nn.Module):
         return self.painter(denoise(self.denoiser, start, source, self.N_STEPS), grains)
 
 
-NETWORKS = {"diffusion": Diffusion}
+class Dreamer(nn.Module):
+    """From a vector and a source (one-hot) to a standardised plan."""
+
+    N_LATENT = 96
+
+    def __init__(self):
+        super().__init__()
+        self.enter = nn.Linear(self.N_LATENT + N_SOURCES, 64 * 6 * 6)
+        self.body = Residual(64)
+        self.stages = nn.ModuleList([Upsampling(64, 64), Upsampling(64, 48)])
+        self.leave = conv(48, PLAN[0])
+
+    def forward(self, latent, source):
+        x = self.body(self.enter(torch.cat([latent, source], dim=1)).unflatten(1, (64, 6, 6)))
+        for stage in self.stages:
+            x = stage(x)
+        return self.leave(F.silu(unit(x)))
+
+
+class VAE(nn.Module):
+    """The decoder of a variational autoencoder: a vector of normals -> plan -> picture.
+
+    Vectors are drawn as those of photographs are spread, a Gaussian for each source, and not as the
+    prior has them: what lies between decodes to no face (Ghosh et al. 2020,
+    https://arxiv.org/abs/1903.12436).
+    """
+
+    START = (Dreamer.N_LATENT,)
+
+    def __init__(self):
+        super().__init__()
+        self.dreamer, self.painter = Dreamer(), Painter()
+        n = Dreamer.N_LATENT
+        self.register_buffer("mean", torch.zeros(N_SOURCES, n))
+        self.register_buffer("spread", torch.eye(n).repeat(N_SOURCES, 1, 1))
+
+    def forward(self, start, source, grains):
+        spread = torch.einsum("ns,sij,nj->ni", source, self.spread, start)
+        return self.painter(self.dreamer(source @ self.mean + spread, source), grains)
+
+
+NETWORKS = {"diffusion": Diffusion, "vae": VAE}

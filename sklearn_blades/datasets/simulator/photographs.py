@@ -52,14 +52,15 @@ def make_photos(
     source : {"first", "second"}
         Where the photographs come from: the two have different makes, sensors, processing and
         JPEG tables, so that a shift of source can be shown.
-    generated : {None, "diffusion", "upsampling", "oversmooth", "spectral", "noiseless"}
+    generated : {None, "diffusion", "vae", "upsampling", "oversmooth", "spectral", "noiseless"}
         None writes photographs.
 
-        "diffusion" is a **generator**, a diffusion model of a million numbers, trained on
-        simulated photographs of both sources. There was no person, no light and no camera: it
-        draws the whole picture from random numbers, 192 pixels wide, in the look of the source
-        that is asked for; then it is scaled to the width of a photograph. torch is imported for
-        it; a picture takes some tenths of a second.
+        "diffusion" and "vae" are **generators**, a diffusion model and a variational autoencoder
+        of a million numbers each, trained on simulated photographs of both sources. There was no
+        person, no light and no camera: they draw the whole picture from random numbers, 192 pixels
+        wide, in the look of the source that is asked for; then it is scaled to the width of a
+        photograph. As usual, what the autoencoder draws is soft. torch is imported for them; a
+        picture takes a tenth of a second or two.
 
         The others are hand-made **stand-ins** for a generator that has learned the look of the
         source's photographs: each repaints them with its own fingerprint, lattices of uneven
@@ -72,10 +73,10 @@ def make_photos(
         out, since texture is what JPEG pays for).
     random_state : None, int, numpy Generator or RandomState
         An integer gives the same files byte for byte, and the first files are the same for any
-        ``n`` ("diffusion": on one machine, with one number of torch's threads); a
+        ``n`` (of a generator: on one machine, with one number of torch's threads); a
         Generator or a RandomState is advanced by one draw. Where two calls share an integer,
         picture i shows the same person in the same light, whatever the source and the stand-in;
-        use different integers for faces that must differ. The people that the generator was
+        use different integers for faces that must differ. The people that the generators were
         trained on have the integers from 2**64 - 4096 to 2**64 - 1. numpy's and torch's global
         states are neither read nor changed.
 
