@@ -64,7 +64,7 @@ def training_photographs(n, folder, n_jobs):
     The pictures are scaled to the side that the networks paint.
     """
     path, n_each = Path(folder) / "photographs.npy", 100
-    n = max(1, n // n_each) * n_each
+    n = max(N_SOURCES, n // n_each) * n_each  # of each source some
     np.lib.format.open_memmap(path, "w+", np.uint8, (n, 3, SIDE, SIDE)).flush()
     Parallel(n_jobs=n_jobs)(
         delayed(_some_photographs)(path, chunk, n_each) for chunk in range(n // n_each)

@@ -80,7 +80,6 @@ def recipe(monkeypatch, tmp_path, capsys):
 
     def run(name, n, **options):
         module = load(f"recipes/{name}")
-        monkeypatch.setitem(module.FROM_SCRATCH, "image_size", 48)
         options = {"n": n, "epochs": 1, "folder": tmp_path / "pictures", **options}
         arguments = [text for key, value in options.items() for text in (f"--{key}", str(value))]
         result = module.command_line(module.main, module.__doc__, arguments)

@@ -4,15 +4,14 @@ import math
 import os
 import warnings
 from collections.abc import Sequence
-from copy import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.pipeline import FeatureUnion
 
 from ..errors import SmallSampleWarning
 from ..estimators.answers import AnswersMixin, features_of, taken_apart
+from ..estimators.changed import changed
 from ..estimators.embedding import crop_how
 from ..estimators.encoder import BladesEncoder
 from ..evaluation.judge import head_of, promise_of
@@ -133,25 +132,15 @@ def asked(detector: Any, n_jobs: int | None = None) -> Asked:
 
 def _lenient(encoder, n_jobs):
     """A copy of an encoder that keeps the rows of photographs that it cannot use."""
-    encoder, known = copy(encoder), encoder.get_params(deep=False)
-    if isinstance(encoder, FeatureUnion):
-        encoder.transformer_list = [
-            (name, part if isinstance(part, str) else _lenient(part, n_jobs))
-            for name, part in encoder.transformer_list
-        ]
-        return encoder
-    if "on_error" in known:
-        encoder.set_params(on_error="nan")
-    if "n_jobs" in known and n_jobs is not None:
-        encoder.set_params(n_jobs=n_jobs)
-    return encoder
+    wanted = {"on_error": "nan"} | ({} if n_jobs is None else {"n_jobs": n_jobs})
+    return changed(encoder, lambda known: wanted)
 
 
 def for_workers(detector: Asked) -> Asked:
     """A copy for processes that each see a file once: what they saw of it goes to no disk."""
-    encoder = copy(detector.encoder_)
-    if encoder.get_params(deep=False).get("memory", "none") is None:
-        encoder.set_params(disk_size=0)
+    encoder = changed(
+        detector.encoder_, lambda known: {} if known.get("memory") else {"disk_size": 0}
+    )
     return Asked(encoder, detector.head_)
 
 

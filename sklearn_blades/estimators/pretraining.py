@@ -67,9 +67,9 @@ def check_ranks(encoder, photos, groups, ranks):
     # The address of an object is no part of it.
     facts = {name: re.sub(" at 0x[0-9a-f]+", "", repr(what)) for name, what in _params(encoder)}
     rows = [(str(getattr(p, "path", p)), *_known(p)) for p in photos]
-    print_ = key_of(rows, np.asarray(groups).tolist())[:8]
+    fingerprint = key_of(rows, np.asarray(groups).tolist())[:8]
     ranks.agree(
-        facts | {"photographs": f"{len(photos)} (fingerprint {print_})"},
+        facts | {"photographs": f"{len(photos)} (fingerprint {fingerprint})"},
         "Every rank must call fit with the same parameters, and with the same rows in the same "
         "order: sort lists of files, and give splits a random_state.",
     )

@@ -120,7 +120,8 @@ def embed_far(errand, crops, *, n_features, workers, said, tell):
             if isinstance(answer, PhotoError):
                 raise answer
             made, lost, doubtful = answer
-            doubts = doubts or doubtful
+            if keys is todo[0]:  # alone, the first new photographs are looked at as well
+                doubts = doubtful
             tell(sum(len(rows[key]) for key in keys))
             for place, key in enumerate(keys):
                 if place in lost:

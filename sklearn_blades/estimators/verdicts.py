@@ -1,16 +1,15 @@
 """What a detector says of each photograph, as a table that keeps every row."""
 
-from copy import copy
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.pipeline import FeatureUnion
 
 from ..errors import NoFaceError, PhotoError, SmallFaceError
 from ..evaluation.judge import unwrapped
 from ..evaluation.table import Table
 from ..heads.verdicts import Verdict, named
+from .changed import changed
 
 
 @dataclass(frozen=True)
@@ -85,14 +84,10 @@ def verdicts_of(photos: Any, scores: Any, p_values: Any, flagged: Any, encoder: 
 def _reason(photo, encoder):
     """Verdict and error of a photograph that has no features."""
     encoder = unwrapped(encoder)
-    union = isinstance(encoder, FeatureUnion)
-    for part in [part for _, part in encoder.transformer_list] if union else [encoder]:
-        part = copy(unwrapped(part))
-        if "on_error" in getattr(part, "get_params", dict)():
-            try:
-                part.set_params(on_error="raise").transform([photo])
-            except (NoFaceError, SmallFaceError) as error:
-                return "no face", error.problem
-            except PhotoError as error:
-                return "unreadable", error.problem
+    try:
+        changed(encoder, lambda known: {"on_error": "raise"}).transform([photo])
+    except (NoFaceError, SmallFaceError) as error:
+        return "no face", error.problem
+    except PhotoError as error:
+        return "unreadable", error.problem
     return "unreadable", f"{type(encoder).__name__} gave no features."

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import joblib
@@ -65,6 +65,23 @@ def equal_rows(photos: Sequence) -> int:
         if content is not None:
             contents.append(content)
     return len(contents) - len(set(contents))
+
+
+def lost_rows(failed: Mapping[int, PhotoError], n: int) -> list[str]:
+    """What to say where rows are NaN: a sentence, or none.
+
+    Parameters
+    ----------
+    failed : dict of row to PhotoError
+    n : int
+        Of how many photographs.
+    """
+    if not failed:
+        return []
+    return [
+        f"{len(failed)} of {n} photographs cannot be used; their rows are NaN. "
+        f"First: {failed[min(failed)]}"
+    ]
 
 
 def crop_doubts(measured: ArrayLike) -> list[str]:

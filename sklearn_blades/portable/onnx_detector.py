@@ -12,6 +12,7 @@ from ..ground.types import FloatArray, IntArray, Photographs, StrPath
 from ..heads.conformal import fewest_calibration_scores, p_values_of_all, positive
 from ..heads.verdicts import Verdict, named
 from ..photos.crops import Crops, CropSettings
+from ..photos.doubts import lost_rows
 from ..photos.folders import rows_of
 from ..photos.rows import photo_list
 from ..storage.cache import ArrayCache
@@ -271,15 +272,8 @@ class OnnxDetector:
             on_error=on_error,
             n_jobs=self.n_jobs,
         )
-        doubts = found.doubts
-        if found.failed and failures:
-            first = found.failed[min(found.failed)]
-            doubts = [
-                *doubts,
-                f"{len(found.failed)} of {len(photos)} photographs cannot be used; their rows are "
-                f"NaN. First: {first}",
-            ]
-        for doubt in doubts:
+        lost = lost_rows(found.failed, len(photos)) if failures else []
+        for doubt in [*found.doubts, *lost]:
             warnings.warn(doubt, UserWarning, stacklevel=3)  # the line that called us
         return found
 

@@ -14,6 +14,7 @@ from ..ground.jobs import local_jobs
 from ..ground.sklearn_private import Interval, StrOptions, _fit_context
 from ..ground.types import FloatArray, Locator, Photographs, StrPath
 from ..photos.crops import CropSettings, photo_key
+from ..photos.doubts import lost_rows
 from ..photos.regions import face_region
 from ..photos.rows import photo_list
 from ..storage.cache import ArrayCache, cache_for, key_of
@@ -154,13 +155,9 @@ class NativeResiduals(TransformerMixin, BaseEstimator):
         features = np.full((len(photos), len(NAMES)), np.nan, dtype=np.float32)
         for key, numbers in found.items():
             features[rows[key]] = numbers
-        if failed:
-            warnings.warn(
-                f"{len(failed)} of {len(photos)} photographs cannot be used; their rows are NaN. "
-                f"First: {failed[min(failed)]}",
-                UserWarning,
-                stacklevel=3,  # past the wrapper of set_output, to the line that called transform
-            )
+        for sentence in lost_rows(failed, len(photos)):
+            # Past the wrapper of set_output, to the line that called transform.
+            warnings.warn(sentence, UserWarning, stacklevel=3)
         return features
 
     def _attempt(self, photo):

@@ -11,7 +11,7 @@ import torch
 from ..errors import PhotoError
 from ..ground.device import autocast, full_precision
 from ..ground.jobs import local_jobs
-from ..photos.doubts import full_pictures
+from ..photos.doubts import full_pictures, lost_rows
 from ..storage.cache import ArrayCache, key_of
 
 BATCH = 256
@@ -66,13 +66,7 @@ def in_parts(crops, n_features, embedded, *, batch, on_error, workers=1):
         features[start : rows.stop], lost, doubtful = embedded(crops.part(rows))
         failed |= {start + row: error for row, error in lost.items()}
         doubts = doubts or doubtful
-    if failed:
-        doubts = [
-            *doubts,
-            f"{len(failed)} of {len(crops)} photographs cannot be used; their rows are NaN. "
-            f"First: {failed[min(failed)]}",
-        ]
-    for doubt in doubts:
+    for doubt in [*doubts, *lost_rows(failed, len(crops))]:
         warnings.warn(doubt, UserWarning, stacklevel=5)  # the line that called transform
     return features
 

@@ -15,6 +15,7 @@ import pytest
 from sklearn_blades import BladesDetector, BladesEncoder, scan
 from sklearn_blades.app.journal import Journal
 from sklearn_blades.errors import PhotoError, SmallSampleWarning
+from sklearn_blades.ground.cluster import spread
 from sklearn_blades.storage.cache import cache_for
 from sklearn_blades.towers.embed import batch_size
 
@@ -51,6 +52,19 @@ def engine(request):
     if request.param == "dask":
         return {"backend": "dask", "client": request.getfixturevalue("client")}
     return {"backend": "loky", "n_jobs": 2}
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """The numbers of files in the chunks that workers were given."""
+    given = []
+
+    def watched(work, what, chunks):
+        return spread(work, what, (given.append(len(chunk)) or chunk for chunk in chunks))
+
+    monkeypatch.setattr("sklearn_blades.app.finding.spread", watched)
+    monkeypatch.setattr("sklearn_blades.estimators.spreading.spread", watched)
+    return given
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +104,10 @@ def heard_of(work):
 
 
 class TestTransform:
-    def test_rows_bits_and_words_are_those_of_one_process(self, encoder, rows, engine):
+    def test_rows_bits_and_words_are_those_of_one_process(self, encoder, rows, engine, sent):
         encoder.clear_cache()
         alone = heard_of(lambda: encoder.transform(rows))
+        assert not sent
         encoder.clear_cache()
         with joblib.parallel_config(**engine):
             far = heard_of(lambda: encoder.transform(rows))
@@ -101,14 +116,16 @@ class TestTransform:
             assert "3 of 35 photographs cannot be used" in far[1][-1][1]
             assert far[2] == alone[2] == {__file__}, "a warning points into the library"
         assert np.flatnonzero(np.isnan(far[0]).any(axis=1)).tolist() == [8, 33, 34]
+        assert sum(sent) == 32  # without what is there twice, or is not there
         # What came back is known here: even files that are gone are not asked for again.
         with joblib.parallel_config(**engine):
             again, *_ = heard_of(lambda: encoder.transform(rows[:8] * 2))
+        assert sum(sent) == 32
         assert again.tobytes() == np.tile(alone[0][:8], (2, 1)).tobytes()
 
 
 class TestScan:
-    def test_rows_and_words_are_those_of_one_process(self, detector, rows, engine, tmp_path):
+    def test_rows_and_words_are_those_of_one_process(self, detector, rows, engine, sent, tmp_path):
         written, said = [], []
         for name, how in (("alone", {"backend": "threading", "n_jobs": 1}), ("far", engine)):
             cache_for().clear()
@@ -118,6 +135,7 @@ class TestScan:
                     lambda out=out: scan(detector, rows[:-1], out=out, chunk_size=5)
                 )
             assert len(found) == 32
+            assert sum(sent) == (0 if name == "alone" else 32)
             written.append(out.read_text().splitlines()[1:-1])
             said.append(set(words))
         assert written[1] == written[0]

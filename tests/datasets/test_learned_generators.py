@@ -10,6 +10,8 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
+from benchmarks import train_generators as training
+from benchmarks._course import Studio
 from benchmarks.train_generators import TRAINING_SEED
 from sklearn_blades.datasets import make_photos
 from sklearn_blades.datasets.simulator import learned, networks
@@ -101,6 +103,7 @@ def test_same_seed_same_bytes_for_any_n(tmp_path, drawn, name):
 
 @pytest.mark.parametrize("name", LEARNED)
 def test_global_random_state_is_left_alone(tmp_path, name):
+    learned._network.cache_clear()  # building a network draws its weights first
     before = torch.get_rng_state()
     make_photos(1, tmp_path, generated=name)
     assert torch.equal(torch.get_rng_state(), before)
@@ -181,3 +184,31 @@ def test_no_copies_of_training_photographs(tmp_path, photographs, drawn, name):
     assert nearest.min() > 0.5 * usual.min()
     assert distances(training[:1], training).min() < 1e-6  # a copy would be seen
     assert np.median(nearest) > 0.6 * np.median(usual)
+
+
+# Training
+
+
+def test_every_stage_of_the_training_runs_and_spreads_vectors_as_those_of_photographs(tmp_path):
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (16, 3, networks.SIDE, networks.SIDE), dtype=np.uint8)
+    studio = Studio(pictures, np.arange(16) % 2, "cpu")
+    encoder, painter = training.learn_to_paint(studio, 0.01)
+    plans = training.plans_of(studio, encoder, painter)
+    torch.testing.assert_close(plans.mean(dim=(0, 2, 3)), torch.zeros(4), atol=1e-4, rtol=0)
+    training.keep(training.learn_to_denoise(studio, plans, painter, 0.01), tmp_path, "diffusion")
+
+    painter = training.painter_of(tmp_path / "diffusion.safetensors")
+    before = {name: value.clone() for name, value in painter.state_dict().items()}
+    encoder = training.learn_to_look(studio, painter, 0.01)
+    plans = training.plans_of(studio, encoder, painter, scaled=False)
+    vae = training.learn_to_dream(studio, plans, painter, 0.01)
+    for name, value in vae.painter.state_dict().items():
+        assert torch.equal(value, before[name])
+    assert not torch.equal(vae.mean[0], vae.mean[1])
+    start = torch.randn(2000, *vae.START)
+    drawn = start @ vae.spread[1].T
+    expected = vae.spread[1] @ vae.spread[1].T
+    assert (drawn.T.cov() - expected).norm() < 0.5 * expected.norm()
+    assert (vae.spread[1].diagonal() > 0).all()

@@ -24,6 +24,7 @@ from sklearn_blades import (
     make_detector,
     scan,
 )
+from sklearn_blades.app import finding
 from sklearn_blades.app.cli import main
 from sklearn_blades.errors import NoFaceError, PhotoError, SmallSampleWarning
 from sklearn_blades.persistence import export_onnx, exporting, save
@@ -187,10 +188,12 @@ class TestAnswers:
 
 
 class TestFiles:
-    def test_scans_by_workers_are_those_of_one_process(self, file, photos):
-        alone = scan(file, photos, chunk_size=8)
+    def test_scans_by_workers_are_those_of_one_process(self, file, photos, monkeypatch):
+        alone, judged = scan(file, photos, chunk_size=8), []
+        monkeypatch.setattr(finding, "_judged", judged.append)  # in this process
         with joblib.parallel_config("loky", n_jobs=2):
             assert [*scan(file, photos, chunk_size=8)] == [*alone]
+        assert not judged
 
     def test_damage_is_told_before_anything_runs(self, file, tmp_path):
         data = file.read_bytes()

@@ -55,11 +55,13 @@ def _draw_together(name, source, generators):
 
 @lru_cache
 def _network(name):
+    import torch
     from safetensors.torch import load_file
 
     from .networks import NETWORKS
 
-    network = NETWORKS[name]()
+    with torch.random.fork_rng(devices=[]):  # the weights that it begins with are drawn
+        network = NETWORKS[name]()
     weights = load_file(Path(__file__).parent / "weights" / f"{name}.safetensors")
     network.load_state_dict(weights)  # from half precision to single
     return network.eval().requires_grad_(False)
