@@ -32,7 +32,8 @@ def score_tasks(embedding, dataset, tasks, *, device="cpu", precision="float32",
         the same logits for every view could reach. For tasks of two classes also ``"auc"``: of
         the second class, 0.5 = chance, 1 = perfect.
     """
-    logits, targets = _answers(embedding, dataset, batch_size, device, precision)
+    with torch.random.fork_rng(devices=[]):  # a loader draws a seed, even where none is needed
+        logits, targets = _answers(embedding, dataset, batch_size, device, precision)
     return {
         task.name: _score(task, logits[:, tasks.slices[task.name]], targets[task.name])
         for task in tasks

@@ -579,7 +579,9 @@ class TestPipelines:
         assert detector["encoder"].estimator is encoder
 
     def test_scores_of_held_out_photographs(self, encoder, photos):
+        before = torch.get_rng_state()
         scores = encoder.score_tasks(photos[:8])
+        assert torch.equal(torch.get_rng_state(), before)
         assert set(scores) == set(encoder.task_weights_)
         for score in scores.values():
             assert 0 <= score["loss"] <= 1
