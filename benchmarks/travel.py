@@ -6,12 +6,12 @@
 
 `blades-lite` with ImageNet's weights, frozen and trained on all photographs of the pack but those
 of head, test and the unseen source, as the arms of `benchmarks._arms` say. Every arm is judged
-under a one-class head, a binary head that has seen the other generators' faces, one that has seen
-pseudo-fakes alone, one-class and binary added up, and the same with the frozen tower's features
-beside the trained ones; generated faces against photographs of the unseen source first, then in
-balanced pairs, then against all test photographs. An arm is a line of JSON as soon as it is
-known. One for which the time that is left would not do, going by the arms before it, is said and
-left out; several seeds are several processes.
+under a one-class head, a binary head that has seen the other generators' faces, the two added up,
+the same with the frozen tower's features beside the trained ones, and a one-class head with the
+contrast that `BladesDetector` takes; generated faces against photographs of the unseen source
+first, then in balanced pairs, then against all test photographs. An arm is a line of JSON as soon
+as it is known. One for which the time that is left would not do, going by the arms before it, is
+said and left out; several seeds are several processes.
 """
 
 import argparse
@@ -27,11 +27,17 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from examples.real_photos import binary_without, column, deal, read_manifest, split_photographs
-from sklearn_blades import BladesBinary, BladesEncoder, BladesHybrid, BladesOneClass
+from sklearn_blades import (
+    BladesBinary,
+    BladesEncoder,
+    BladesHybrid,
+    BladesOneClass,
+    make_contrast,
+)
 from sklearn_blades.errors import SmallSampleWarning
-from sklearn_blades.photos import pseudo_fakes
+from sklearn_blades.estimators.contrast import MOST
 
-from ._arms import ARMS, training_of
+from ._arms import ARMS, SourcesAlike, training_of, with_source
 from .pack_faces import training_rows, unpack
 from .real_results import CROPS, pairs, table
 
@@ -60,17 +66,7 @@ class Faces:
         self.generated = [row for row in rows if row["label"] == "generated"]
         self.paired = pairs(root / "dev", [*self.test, *self.foreign], self.generated)
         self.judged = [*self.density, *self.calibration, *self.test, *self.foreign, *self.generated]
-        self._pseudo, self._seed = {}, seed
         self.frozen = None  # features of the tower as it came, when an arm has made them
-
-    def pseudo(self, image_size):
-        """Pseudo-fakes of the density's photographs, and the untouched partners, as arrays."""
-        if image_size not in self._pseudo:
-            paths = column(self.density, "path")
-            how = {"image_size": image_size, "random_state": self._seed, "n_jobs": 4}
-            made = pseudo_fakes(list(paths), **CROPS, **how)
-            self._pseudo = {image_size: (made.pictures, made.untouched)}
-        return self._pseudo[image_size]
 
 
 def fitted(change, faces, base, seed):
@@ -79,7 +75,9 @@ def fitted(change, faces, base, seed):
     encoder = BladesEncoder(**{**base, "random_state": seed, **change})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # enlarged faces; tags of few photographs
-        encoder.fit(column(rows, "path"), groups=column(rows, "group"))
+        told = any(isinstance(task, SourcesAlike) for task in encoder.tasks or ())
+        X = [with_source(row) for row in rows] if told else column(rows, "path")
+        encoder.fit(X, groups=column(rows, "group"))
     return encoder, len(rows) if encoder.n_iter_ else 0
 
 
@@ -90,24 +88,28 @@ def one_class_of(faces, features, seed):
     return head.recalibrate(features(faces.calibration), groups=column(faces.calibration, "group"))
 
 
-def scorers(faces, features, contrast, seed):
+def contrasted(encoder, faces, features, seed):
+    """One-class and contrast under one promise, as `BladesDetector` has them."""
+    order = np.random.default_rng(seed).permutation(len(faces.density))
+    taught, rest = ([faces.density[i] for i in np.sort(o)] for o in (order[:MOST], order[MOST:]))
+    rows = [*rest, *faces.calibration]
+    contrast = make_contrast(encoder, column(taught, "path"), random_state=seed)
+    head = BladesHybrid(contrast=contrast, target_fpr=0.05, random_state=seed)
+    return head.fit(features(rows), groups=column(rows, "group"))
+
+
+def scorers(faces, features, seed):
     """How photographic rows are, by head and left-out generator; and the one-class head."""
     head = one_class_of(faces, features, seed)
-    pseudo = BladesBinary(class_weight="balanced", random_state=seed)
-    pseudo.fit(np.concatenate(contrast), np.repeat([0, 1], [len(part) for part in contrast]))
     known = {"head": faces.density, "generated": faces.generated}
     heads = {}
     for generator in sorted(set(column(faces.generated, "generator"))):
         binary = binary_without(generator, known, features, BladesBinary(), seed)
         ways = {
             "one-class": lambda rows: head.score_samples(features(rows)),
-            "pseudo": lambda rows: pseudo.decision_function(features(rows)),
             "binary": lambda rows, binary=binary: binary.decision_function(features(rows)),
         }
-        one_class, fakes = ways["one-class"], ways["pseudo"]
-        ways["one-class + pseudo"] = added([one_class, fakes], faces.calibration)
-        ways["one-class + binary"] = added([one_class, ways["binary"]], faces.calibration)
-        ways["all three"] = added([one_class, fakes, ways["binary"]], faces.calibration)
+        ways["one-class + binary"] = added(list(ways.values()), faces.calibration)
         heads[generator] = ways
     return heads, head
 
@@ -179,11 +181,9 @@ def alarms_of(heads, faces, features):
 
 
 def embedded(encoder, faces):
-    """Features of all judged faces by their path, and of pseudo-fakes and their partners."""
+    """Features of all judged faces by their path."""
     paths = column(faces.judged, "path")
-    made = dict(zip(paths, encoder.transform(paths), strict=True))
-    pictures = faces.pseudo(encoder.preprocessing_.image_size)
-    return made, [encoder.transform(part) for part in pictures]
+    return dict(zip(paths, encoder.transform(paths), strict=True))
 
 
 def looked_up(made, *, beside=None):
@@ -201,12 +201,16 @@ def row_of(name, faces, base, seed, with_hybrid):
     start = time.perf_counter()
     encoder, n_training = fitted(ARMS[name], faces, base, seed)
     learned = time.perf_counter() - start
-    made, contrast = embedded(encoder, faces)
+    made = embedded(encoder, faces)
     features = looked_up(made)
-    heads, head = scorers(faces, features, contrast, seed)
+    heads, head = scorers(faces, features, seed)
+    with_contrast = contrasted(encoder, faces, features, seed)
+    for ways in heads.values():
+        ways["with contrast"] = lambda rows: with_contrast.score_samples(features(rows))
     row = {
         "arm": name, "seed": seed, "n_training": n_training, "n_unseen": len(faces.foreign),
         **against_all(heads, faces), **alarms_of([head], faces, features),
+        "with contrast": alarms_of([with_contrast], faces, features),
     }  # fmt: skip
     first = next(iter(heads.values()))
     row["known_against_unseen"] = judged(
@@ -223,11 +227,10 @@ def row_of(name, faces, base, seed, with_hybrid):
         row["task_aucs"] = {n: round(100 * t["auc"], 1) for n, t in tasks.items() if "auc" in t}
         row["task_weights"] = {n: round(w, 3) for n, w in encoder.task_weights_.items()}
     if encoder.n_iter_ and faces.frozen:
-        features = looked_up(made, beside=faces.frozen[0])
-        beside = [np.hstack(p) / 2**0.5 for p in zip(contrast, faces.frozen[1], strict=True)]
-        row["beside_frozen"] = against_all(scorers(faces, features, beside, seed)[0], faces)
+        features = looked_up(made, beside=faces.frozen)
+        row["beside_frozen"] = against_all(scorers(faces, features, seed)[0], faces)
     elif name == "frozen":
-        faces.frozen = made, contrast
+        faces.frozen = made
     encoder.clear_cache()
     return {**row, "fit_seconds": round(learned), "seconds": round(time.perf_counter() - start)}
 
@@ -283,7 +286,7 @@ def summary(files):
 
 def _alarms(rows, head):
     """Cells of false alarms, which heads without a promise have none of."""
-    told = {"one-class": rows, "hybrid": [row.get("hybrid", {}) for row in rows]}.get(head, [])
+    told = rows if head == "one-class" else [row.get(head, {}) for row in rows]
     keys = ("false_alarms_unseen", "false_alarms_test")
     return [_cell([row[key] for row in told if key in row]) for key in keys]
 
