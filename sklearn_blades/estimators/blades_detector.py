@@ -52,9 +52,9 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
     threshold on some of them. No person (``groups``) is on both sides. Generated faces, where ``y``
     brings some, go to the head alone; they never teach the encoder nor set a threshold.
 
-    An encoder that learns nothing leaves photographs to spare. From 400 on, up to 250 of them teach
-    a contrast instead: faults of generators are put into them, and the direction in which those
-    move a face is a second opinion beside the density's (`make_contrast`).
+    An encoder that learns nothing leaves photographs to spare. From 200 on, half of them, 250 at
+    most, teach a contrast instead: faults of generators are put into them, and the direction in
+    which those move a face is a second opinion beside the density's (`make_contrast`).
 
     Parameters
     ----------
@@ -73,8 +73,9 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
         takes: 38 photographs (or persons) for the default head at 5 %, as long as that is no more
         than 70 % of all.
     contrast : bool or "auto", default="auto"
-        Whether the default head gets a contrast with pseudo-fakes. "auto": where there are 400
-        photographs and the encoder learns nothing. True: always; of an encoder that learns, from
+        Whether the default head gets a contrast with pseudo-fakes. "auto": where the encoder
+        learns nothing, there are 200 photographs, and what is left of them still is what the
+        promise takes (at 1 % from 400 on). True: always; of an encoder that learns, from
         photographs that taught it.
     photographic_label : float, default=None
         The value of ``y`` that marks photographs. None: that of head or encoder, else 1.
@@ -205,14 +206,14 @@ class BladesDetector(AnswersMixin, OutlierMixin, BaseEstimator):
             rng = check_random_state(self.random_state)
             encoder = default_encoder() if self.encoder is None else clone(self.encoder)
             photographs = np.flatnonzero(photographic)
-            contrast = wants_contrast(self.contrast, encoder, self.head, len(photographs))
+            n = len(photographs)
+            units = n if persons is None else len(np.unique(persons[photographs]))
+            wanted = wanted_by(self.head, self.target_fpr, persons is not None)
+            contrast = wants_contrast(self.contrast, encoder, self.head, n, units, wanted)
             taught: IntArray = np.arange(0)
             judged: IntArray = photographs
             if learns(encoder) or contrast:
-                share = (
-                    self.head_fraction if learns(encoder) else 1 - share_of_contrast(photographs)
-                )
-                wanted = wanted_by(self.head, self.target_fpr, groups is not None)
+                share = self.head_fraction if learns(encoder) else 1 - share_of_contrast(n)
                 taught, judged = deal(photographs, persons, share, wanted, rng)
             self.encoder_rows_ = taught if learns(encoder) else np.arange(0)
             self.contrast_rows_ = rng.permutation(taught)[: MOST if contrast else 0]

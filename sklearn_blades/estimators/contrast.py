@@ -21,7 +21,7 @@ from ..photos.records import photo_list
 from .embedding import crop_how, crops_of, embed_crops
 from .encoder import BladesEncoder
 
-ENOUGH = 200
+ENOUGH = 100
 """Photographs beyond which the direction hardly depends on which they are (docs/results.md)."""
 
 MOST = 250
@@ -49,7 +49,7 @@ def make_contrast(
     encoder : fitted BladesEncoder, or FrozenEstimator of one
         Makes the features, and says how faces are cut.
     X : list, array or Series of paths, PhotoRecord, PIL images or uint8 arrays (h, w, 3)
-        Photographs, 200 or more. None of them may calibrate a promise later.
+        Photographs, 100 or more. None of them may calibrate a promise later.
     kinds : str, or iterable of str and Manipulation, default="contrast"
         As in `sklearn_blades.photos.pseudo_fakes.manipulations_of`: "contrast" are the method's
         four manipulations and over-smoothing.
@@ -74,7 +74,7 @@ def make_contrast(
     Warns
     -----
     SmallSampleWarning
-        For fewer than 200 photographs: other ones would have given another direction.
+        For fewer than 100 photographs: other ones would have given another direction.
 
     See Also
     --------

@@ -12,7 +12,7 @@ from ..evaluation.judge import promise_of
 from ..ground.groups import holdout
 from ..ground.types import IntArray
 from ..heads.conformal import fewest_calibration_scores
-from .contrast import MOST
+from .contrast import ENOUGH, MOST
 from .encoder import BladesEncoder
 
 MOST_TO_HEAD = 0.7
@@ -29,12 +29,23 @@ def learns(encoder: Any) -> bool:
     return encoder.get_params(deep=False).get("max_epochs") != 0
 
 
-FEWEST_FOR_CONTRAST = 400
-"""Photographs from which on a detector gives half of them, at most `contrast.MOST`, to it."""
-
-
-def wants_contrast(contrast: bool | str, encoder: Any, head: Any, n_photographs: int) -> bool:
+def wants_contrast(
+    contrast: bool | str, encoder: Any, head: Any, n_photographs: int, n_units: int, wanted: int
+) -> bool:
     """Whether a detector is to learn a contrast with pseudo-fakes.
+
+    Left to itself it does so where there are enough for the contrast, which gets half of them, at
+    most `contrast.MOST`, and the other photographs (persons, where they are told apart) still are
+    as many as the promise takes.
+
+    Parameters
+    ----------
+    contrast : bool or "auto"
+    encoder, head : estimator, head also None
+    n_photographs, n_units : int
+        The second are persons, where ``groups`` tell them apart.
+    wanted : int
+        See `wanted_by`.
 
     Raises
     ------
@@ -44,7 +55,9 @@ def wants_contrast(contrast: bool | str, encoder: Any, head: Any, n_photographs:
     if contrast == "auto":
         settings = encoder.get_params(deep=False)
         untaught = isinstance(encoder, BladesEncoder) and settings["max_epochs"] == 0
-        return head is None and untaught and n_photographs >= FEWEST_FOR_CONTRAST
+        enough = n_photographs >= 2 * ENOUGH
+        kept = (1 - share_of_contrast(n_photographs)) * n_units
+        return head is None and untaught and enough and kept >= wanted
     if contrast and head is not None:
         raise ValueError(
             "contrast=True is for the default head. For one of your own: "
@@ -54,9 +67,9 @@ def wants_contrast(contrast: bool | str, encoder: Any, head: Any, n_photographs:
     return bool(contrast)
 
 
-def share_of_contrast(photographs: IntArray) -> float:
+def share_of_contrast(n_photographs: int) -> float:
     """Share of the photographs that teach a contrast, where no encoder learns from them."""
-    return min(0.5, MOST / len(photographs))
+    return min(0.5, MOST / n_photographs)
 
 
 def wanted_by(head: Any, target_fpr: float, by_person: bool) -> int:

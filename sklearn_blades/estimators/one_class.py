@@ -27,20 +27,25 @@ MOST_LEFT_OUT = 10_000  # of the rows left out are scored to tell an inverted co
 class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
     """Flag AI-generated faces after seeing photographs only.
 
-    A Gaussian mixture is fitted on most photographs; the others, held out, set the threshold so
-    that on average at most ``target_fpr`` of new photographs are flagged. The promise is for
-    photographs exchangeable with the held-out ones (same sources) that neither the mixture nor
-    the encoder was trained on. On a new source of photographs it does not hold.
+    A density is learned from most photographs: a Gaussian mixture, or kernels where they are few.
+    The others, held out, set the threshold so that on average at most ``target_fpr`` of new
+    photographs are flagged. The promise is for photographs exchangeable with the held-out ones
+    (same sources) that neither the density nor the encoder was trained on. On a new source of
+    photographs it does not hold.
 
     Parameters
     ----------
     n_components : int or "auto", default="auto"
-        Components of the mixture. ``"auto"``: one per 10 rows, 1 to 10. The paper's: 10.
-    covariance_type : {"auto", "full", "tied", "diag", "spherical"}, default="auto"
-        ``"auto"``: ``"full"`` with at least 5 rows per component and dimension, else ``"diag"``.
-        On a trained encoder's features, real and simulated, full covariances made fresh
-        photographs less likely with 2.5 rows and likelier with 5 (docs/method.md). The paper's:
-        ``"full"``.
+        Components of the mixture. ``"auto"``: one per 10 rows, 1 to 10; of kernels one a row,
+        3,200 at most. The paper's: 10.
+    covariance_type : {"auto", "full", "tied", "diag", "spherical", "kernel"}, default="auto"
+        ``"kernel"``: a component stands on every photograph, all equally wide (a tenth of the
+        mean squared distance to the nearest other one), and no mixture is fitted. ``"auto"``:
+        ``"full"`` with at least 5 rows per component and dimension, 3,200 with the automatic
+        numbers; else ``"kernel"`` for features wider than 64, as encoders make them, and
+        ``"diag"`` for narrower ones, or where ``n_components`` is a number. Kernels found more
+        than diagonal mixtures at every number of photographs, and hang less on which those are
+        (docs/results.md). The paper's: ``"full"``.
     pca_components : int, "auto" or None, default="auto"
         Principal components (not whitened) kept before the mixture. ``"auto"``: 64, at most half
         the rows, and none where the features are no wider; 64 came out best or close in
@@ -78,7 +83,8 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
     Attributes
     ----------
     mixture_ : GaussianMixture
-        The density; of projected features if ``pca_`` is not None.
+        The density; of projected features if ``pca_`` is not None. With kernels its ``means_`` are
+        the (projected) features of the photographs, and a saved head holds them.
     pca_ : PCA or None
     calibration_scores_ : ndarray of shape (n_calibration,), sorted
         Scores of the held-out photographs, or of those of the last `recalibrate`.
@@ -91,7 +97,7 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
     n_components_, covariance_type_, pca_components_ : int, str, int or None
         What was used.
     n_iter_ : int
-        Iterations of the best start.
+        Iterations of the best start; 0 of kernels.
     labels_ : ndarray or None
         The labels in the ``y`` of `fit`, None without one.
     n_features_in_ : int
@@ -134,7 +140,7 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         "n_components": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "covariance_type": [StrOptions({"auto", "full", "tied", "diag", "spherical"})],
+        "covariance_type": [StrOptions({"auto", "full", "tied", "diag", "spherical", "kernel"})],
         "pca_components": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left"), None],
         "target_fpr": [Interval(Real, 0, 1, closed="neither")],
         "calibration_fraction": [Interval(Real, 0, 1, closed="neither")],

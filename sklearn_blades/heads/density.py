@@ -1,25 +1,21 @@
-"""A density of photographs: principal components, then a Gaussian mixture.
+"""A density of photographs: principal components, then a Gaussian mixture or a kernel density.
 
-Measured for the automatic shape, on simulated unit-norm features (12 heavy-tailed clusters,
-power-law spectrum): mean AUC against four kinds of shifted features, ten components.
+The published mixture wants thousands of photographs. Where there are fewer, a component stands on
+every photograph, all of one spherical spread, and nothing is fitted. Measured on the features of a
+frozen tower, against photographs of a source that nobody has seen (AUC in percent, mean and
+standard deviation over draws; docs/results.md):
 
-======  =====  ======  ======  ======  ======  ======  ======
-rows    width  32      32      64      64      128     128
-               full    diag    full    diag    full    diag
-======  =====  ======  ======  ======  ======  ======  ======
-160     128    0.624   0.667   0.661   0.677   0.681   0.632
-160     768    0.625   0.654   0.675   0.682   0.692   0.678
-1,600   128    0.689   0.664   0.723   0.728   0.544   0.697
-1,600   768    0.678   0.645   0.703   0.716   0.555   0.695
-20,000  128    0.702   0.672   0.757   0.741   0.709   0.689
-20,000  768    0.694   0.656   0.731   0.711   0.692   0.680
-======  =====  ======  ======  ======  ======  ======  ======
+===========  ==========  ==========  ==========  ==========  ==========  =====
+photographs  24          50          100         200         400         2,000
+===========  ==========  ==========  ==========  ==========  ==========  =====
+mixture      61 +- 5     68 +- 6     71 +- 3     73 +- 4     75 +- 3     75
+kernels      TODO
+===========  ==========  ==========  ==========  ==========  ==========  =====
 
-64 dimensions are never far from the best. Full covariances pay once every component has about five
-rows a dimension, on the features of a trained encoder too: with 2.5 rows fresh photographs, real or
-simulated, are 2 to 4 nats less likely under them than under diagonal ones, with 5 up to 2 nats
-likelier (``python -m benchmarks.head_covariances``; docs/method.md has the table). One component
-lost 0.00 to 0.05 to ten. A fit of 25,000 x 768 takes 3.4 s of CPU.
+On simulated unit-norm features (12 heavy-tailed clusters, power-law spectrum) kernels are ahead of
+diagonal covariances at every size, and full ones ahead of both once every component has about five
+rows a dimension (``python -m benchmarks.head_defaults``; docs/method.md). 64 dimensions are never
+far from the best. A fit of 25,000 x 768 takes 3.4 s of CPU.
 """
 
 import math
@@ -33,6 +29,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import KFold
+from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state, get_tags
 
 from ..errors import SmallSampleWarning
@@ -44,8 +41,13 @@ MOST_DIMENSIONS = 64
 MOST_COMPONENTS = 10
 ROWS_PER_COMPONENT = 10
 ROWS_PER_FULL_DIMENSION = 5
+KERNEL_SHARE = 0.1
+"""Variance of a kernel, in mean squared distances of a photograph to the nearest other one; from
+0.05 to 0.2 it makes no difference of more than a point."""
+
+MOST_KERNELS = 3_200  # as many rows support ten full covariances of 64 dimensions
 FOLDS = 5
-ROWS_AT_ONCE = 5_000
+ROWS_AT_ONCE, DENSITIES_AT_ONCE = 5_000, 5_000_000
 
 
 class Shape(NamedTuple):
@@ -68,9 +70,11 @@ def choose_shape(
     pca_components : int, "auto" or None
         ``"auto"``: 64, at most half the rows; no projection where the features are no wider.
     n_components : int or "auto"
-        ``"auto"``: one per 10 rows, 1 to 10.
+        ``"auto"``: one per 10 rows, 1 to 10; of kernels one a row, 3,200 at most.
     covariance_type : str or "auto"
-        ``"auto"``: ``"full"`` with at least 5 rows per component and dimension, else ``"diag"``.
+        ``"auto"``: ``"full"`` with at least 5 rows per component and dimension. Else
+        ``"kernel"`` for features wider than 64, as encoders make them, and ``"diag"`` for narrower
+        ones, or where a number of components was asked for.
 
     Returns
     -------
@@ -91,9 +95,9 @@ def choose_shape(
     >>> choose_shape(20_000, 768)
     Shape(pca_components=64, n_components=10, covariance_type='full')
     >>> choose_shape(160, 768)
+    Shape(pca_components=64, n_components=160, covariance_type='kernel')
+    >>> choose_shape(160, 768, n_components=10)
     Shape(pca_components=64, n_components=10, covariance_type='diag')
-    >>> choose_shape(40, 16)
-    Shape(pca_components=None, n_components=4, covariance_type='diag')
     """
     if pca_components == "auto":
         dimensions = min(MOST_DIMENSIONS, max(1, n_samples // 2))
@@ -105,13 +109,18 @@ def choose_shape(
                 "use 'auto', None or a smaller number."
             )
         pca_components = _cap("pca_components", pca_components, n_samples - 1)
-    if n_components == "auto":
-        n_components = min(MOST_COMPONENTS, max(1, n_samples // ROWS_PER_COMPONENT))
-    else:
+    asked = n_components != "auto"
+    if asked:
         n_components = _cap("n_components", n_components, n_samples)
+    else:
+        n_components = min(MOST_COMPONENTS, max(1, n_samples // ROWS_PER_COMPONENT))
     if covariance_type == "auto":
         enough = ROWS_PER_FULL_DIMENSION * n_components * (pca_components or n_features)
-        covariance_type = "full" if n_samples >= enough else "diag"
+        wide = n_features > MOST_DIMENSIONS and not asked
+        fewer = "kernel" if wide else "diag"
+        covariance_type = "full" if n_samples >= enough else fewer
+    if covariance_type == "kernel" and not asked:
+        n_components = min(n_samples, MOST_KERNELS)
     return Shape(pca_components, n_components, covariance_type)
 
 
@@ -142,21 +151,26 @@ def fit_density(
     reg_covar : float
         Floored at `noise_variance` of X.
     n_init, max_iter, random_state
-        As in `sklearn.mixture.GaussianMixture`; components start from k-means++ seeds.
+        As in `sklearn.mixture.GaussianMixture`; components start from k-means++ seeds. Kernels
+        have no start; where there are fewer than rows, they stand on rows drawn at random.
     device : str or None
-        Where to fit, in float64 as well; ``None``, and "auto" without a GPU: in numpy.
+        Where to fit a mixture, in float64 as well; ``None``, and "auto" without a GPU: in numpy.
 
     Returns
     -------
     pca : PCA or None
     mixture : GaussianMixture
         ``converged_`` or not: whether that matters is the caller's to say. Both hold numpy arrays,
-        wherever they were fitted.
+        wherever they were fitted. Kernels are a mixture that was not fitted: its means are rows.
     """
+    least = max(reg_covar, noise_variance(X))
+    if shape.covariance_type == "kernel":
+        pca, points = _project(X, shape.pca_components)
+        return pca, _kernels(points, shape.n_components, least, random_state)
     settings = {
         "n_components": shape.n_components,
         "covariance_type": shape.covariance_type,
-        "reg_covar": max(reg_covar, noise_variance(X)),
+        "reg_covar": least,
         "max_iter": max_iter,
     }
     points = X if device is None else _on_device(X, device)
@@ -179,6 +193,25 @@ def _project(X, pca_components):
         pca = PCA(pca_components, svd_solver=solver).fit(X)
     points = pca.transform(X)
     return _at_rest(pca), points
+
+
+def _kernels(points, n_kernels, least_variance, random_state):
+    """A mixture with a component of one spherical spread on each of so many rows."""
+    if n_kernels < len(points):
+        rows = check_random_state(random_state).permutation(len(points))[:n_kernels]
+        points = points[np.sort(rows)]
+    n, width = points.shape
+    variance = least_variance
+    if n > 1:
+        nearest, _ = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(points).kneighbors()
+        variance = max(variance, KERNEL_SHARE * (nearest**2).mean())
+    mixture = GaussianMixture(n, covariance_type="spherical", reg_covar=least_variance)
+    mixture.weights_, mixture.means_ = np.full(n, 1 / n), points
+    mixture.covariances_ = np.full(n, variance)
+    mixture.precisions_ = 1 / mixture.covariances_
+    mixture.precisions_cholesky_ = np.sqrt(mixture.precisions_)
+    mixture.converged_, mixture.n_iter_, mixture.n_features_in_ = True, 0, width
+    return mixture
 
 
 def _fit_mixture(points, settings, n_init, random_state):
@@ -241,7 +274,8 @@ def _at_rest(fitted):
 def log_density(X, pca, mixture):
     """Log-likelihood of every row, in nats: shape (n_samples,), higher = more photographic."""
     # In blocks: the mixture's temporary matrices then stay small, and in the processor's cache.
-    blocks = (X[start : start + ROWS_AT_ONCE] for start in range(0, len(X), ROWS_AT_ONCE))
+    n_rows = min(ROWS_AT_ONCE, max(1, DENSITIES_AT_ONCE // mixture.n_components))
+    blocks = (X[start : start + n_rows] for start in range(0, len(X), n_rows))
     return np.concatenate(
         [mixture.score_samples(rows if pca is None else pca.transform(rows)) for rows in blocks]
     )

@@ -146,26 +146,32 @@ class _Density(nn.Module):
         self.project = nn.Identity() if pca is None else _Projected(pca)
         root = mixture.precisions_cholesky_  # of every precision matrix, upper triangular
         k, d = mixture.means_.shape
-        self.matrices = mixture.covariance_type in ("full", "tied")
-        if mixture.covariance_type == "tied":
+        self.kind = mixture.covariance_type
+        if self.kind == "tied":
             root = np.broadcast_to(root, (k, d, d))
-        elif mixture.covariance_type == "spherical":
-            root = np.repeat(root[:, None], d, axis=1)
-        if self.matrices:
+        if self.kind == "spherical":
+            diagonals, centres = np.repeat(root[:, None], d, axis=1), mixture.means_
+        elif self.kind in ("full", "tied"):
             diagonals = np.diagonal(root, axis1=1, axis2=2)
             centres = np.einsum("kd,kde->ke", mixture.means_, root)
         else:
             root, diagonals, centres = root[:, None], root, mixture.means_ * root
         constant = np.log(mixture.weights_) + np.log(diagonals).sum(axis=1)
         self.register_buffer("root", _tensor(root))
-        self.register_buffer("centres", _tensor(centres)[:, None])
+        self.register_buffer("centres", _tensor(centres))
         self.register_buffer("constant", _tensor(constant - 0.5 * d * math.log(2 * math.pi)))
 
     def forward(self, X):
-        X = self.project(X)
-        scaled = X @ self.root if self.matrices else X * self.root  # (k, n, d)
-        distances = (scaled - self.centres).square().sum(dim=2)
-        return torch.logsumexp(self.constant[:, None] - 0.5 * distances, dim=0)
+        exponents = self.constant - 0.5 * self._distances(self.project(X))
+        return torch.logsumexp(exponents, dim=1)
+
+    def _distances(self, X):
+        """Squared, in units of each component's spread: shape (n, k)."""
+        if self.kind == "spherical":  # there may be thousands: no tensor of (k, n, d)
+            lengths = X.square().sum(dim=1, keepdim=True) + self.centres.square().sum(dim=1)
+            return (lengths - 2 * X @ self.centres.T).clamp(min=0) * self.root.square()
+        scaled = X @ self.root if self.kind in ("full", "tied") else X * self.root  # (k, n, d)
+        return (scaled - self.centres[:, None]).square().sum(dim=2).T
 
 
 class _LogOdds(nn.Module):

@@ -26,7 +26,7 @@ from sklearn_blades.app.parts import asked
 from sklearn_blades.app.reasons import _parts
 from sklearn_blades.errors import NoFaceError, SmallSampleWarning
 from sklearn_blades.estimators import contrast as module
-from sklearn_blades.estimators.dealing import FEWEST_FOR_CONTRAST
+from sklearn_blades.estimators.dealing import wanted_by, wants_contrast
 from sklearn_blades.persistence import load, save
 from sklearn_blades.photos import face_crop
 from sklearn_blades.photos.manipulations import MANIPULATIONS, UNTOUCHED
@@ -228,20 +228,18 @@ class TestHybrid:
 
 @pytest.fixture(scope="module")
 def detector():
-    n = FEWEST_FOR_CONTRAST
     detector = BladesDetector(encoder(), target_fpr=0.1, random_state=0)
-    return detector.fit(pictures(n), groups=np.arange(n) // 2)
+    return detector.fit(pictures(200), groups=np.arange(200) // 2)
 
 
 class TestDetector:
     def test_photographs_that_teach_it_calibrate_nothing(self, detector):
-        n = FEWEST_FOR_CONTRAST
-        persons = np.arange(n) // 2
-        assert len(detector.contrast_rows_) == 200
+        persons = np.arange(200) // 2
+        assert len(detector.contrast_rows_) == 100
         assert not len(detector.encoder_rows_)
         ours, theirs = persons[detector.contrast_rows_], persons[detector.head_rows_]
         assert not set(ours) & set(theirs)
-        assert len(detector.contrast_rows_) + len(detector.head_rows_) == n
+        assert len(detector.contrast_rows_) + len(detector.head_rows_) == 200
         assert detector.head_.contrast_ is not None
         assert detector.predict(pictures(3, seed=9)).shape == (3,)
 
@@ -275,6 +273,16 @@ class TestDetector:
         assert asked_for.head_.weights_["contrast"] == 0.5
         without = clone(asked_for).set_params(contrast=False).fit(pictures(60))
         assert isinstance(without.head_, BladesOneClass)
+
+    @pytest.mark.parametrize(
+        ("n", "n_persons", "target_fpr", "wanted"),
+        [(199, None, 0.05, False), (200, None, 0.05, True), (200, 40, 0.05, False),
+         (200, 80, 0.05, True), (395, None, 0.01, False), (396, None, 0.01, True)],
+    )  # fmt: skip
+    def test_it_takes_no_photograph_that_the_promise_needs(self, n, n_persons, target_fpr, wanted):
+        needs = wanted_by(None, target_fpr, n_persons is not None)
+        units = n if n_persons is None else n_persons
+        assert wants_contrast("auto", encoder(), None, n, units, needs) is wanted
 
     def test_with_a_head_of_ones_own(self):
         own = BladesDetector(encoder(), BladesOneClass(), contrast=True)

@@ -22,8 +22,10 @@ from sklearn.model_selection import (
     cross_val_score,
     cross_validate,
 )
+from sklearn.neighbors import KernelDensity
 from threadpoolctl import threadpool_limits
 
+from benchmarks.head_defaults import Camera
 from sklearn_blades import BladesOneClass
 from sklearn_blades.errors import SmallSampleWarning
 from sklearn_blades.ground import rows
@@ -575,11 +577,15 @@ def test_parameters_are_checked_in_fit(rng, wrong):
 
 def test_the_shape_follows_the_rows():
     assert choose_shape(25_000, 768) == (64, 10, "full")
-    assert choose_shape(2000, 768) == (64, 10, "diag")
-    assert choose_shape(100, 768) == (50, 10, "diag")
+    assert choose_shape(2000, 768) == (64, 2000, "kernel")
+    assert choose_shape(100, 768) == (50, 100, "kernel")
+    assert choose_shape(3, 65) == (1, 3, "kernel")
     assert choose_shape(2000, 32) == (None, 10, "full")
-    assert choose_shape(3, 768) == (1, 1, "diag")
+    assert choose_shape(200, 64) == (None, 10, "diag")
+    assert choose_shape(2000, 768, n_components=10) == (64, 10, "diag")
     assert choose_shape(2000, 768, 32, 3, "tied") == (32, 3, "tied")
+    assert choose_shape(50_000, 8, covariance_type="kernel") == (None, 3200, "kernel")
+    assert choose_shape(50_000, 8, None, 7, "kernel") == (None, 7, "kernel")
     assert choose_shape(2000, 768, None, 10, "full") == (None, 10, "full")
 
 
@@ -597,7 +603,7 @@ def test_more_is_asked_for_than_there_is(rng):
 
 def test_scores_are_those_of_the_projected_mixture(rng):
     X = unit_rows(400, rng, width=100)
-    head = BladesOneClass(random_state=0).fit(X)
+    head = BladesOneClass(10, random_state=0).fit(X)
     assert (head.pca_components_, head.n_components_, head.covariance_type_) == (64, 10, "diag")
     assert_allclose(head.score_samples(X), head.mixture_.score_samples(head.pca_.transform(X)))
     assert_allclose(head.score_samples(X.astype(np.float32)), head.score_samples(X), rtol=1e-3)
@@ -606,11 +612,45 @@ def test_scores_are_those_of_the_projected_mixture(rng):
     assert paper.mixture_.covariances_.shape == (3, 100, 100)
 
 
-def test_scores_are_the_same_in_blocks(rng, monkeypatch):
+@pytest.mark.parametrize("n_kernels", ["auto", 50])
+def test_kernels_are_scikit_learns_with_a_tenth_of_the_nearest_squared_distance(rng, n_kernels):
+    X, new = unit_rows(400, rng, width=100), unit_rows(30, rng, width=100)
+    head = BladesOneClass(n_kernels, covariance_type="kernel", random_state=0).fit(X)
+    points, n = head.mixture_.means_, 320 if n_kernels == "auto" else n_kernels
+    assert (head.pca_components_, head.n_components_, head.covariance_type_) == (64, n, "kernel")
+    assert len(points) == n
+    projected = head.pca_.transform(X)
+    assert all(np.isclose(projected, point).all(axis=1).any() for point in points)
+
+    apart = np.linalg.norm(points[:, None] - points, axis=2) + np.diag(np.full(n, np.inf))
+    bandwidth = np.sqrt(0.1 * np.mean(apart.min(axis=1) ** 2))
+    reference = KernelDensity(bandwidth=bandwidth).fit(points)
+    assert_allclose(head.score_samples(new), reference.score_samples(head.pca_.transform(new)))
+    assert head.n_iter_ == 0
+
+
+@pytest.mark.parametrize("n", [60, 300])
+def test_kernels_tell_more_than_a_mixture_of_few_photographs(n):
+    areas = defaultdict(list)
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        camera = Camera(128, "own", rng)
+        photographs, truth = camera.rows(n, rng), np.repeat([1, 0], [400, 1200])
+        others = [camera.rows(400, rng, shift) for shift in ("between", "turned", "noisy")]
+        new = np.concatenate([camera.rows(400, rng), *others])
+        for n_components in ("auto", min(10, n // 10)):
+            head = BladesOneClass(n_components, target_fpr=0.3, random_state=seed).fit(photographs)
+            areas[head.covariance_type_].append(roc_auc_score(truth, head.score_samples(new)))
+    assert set(areas) == {"kernel", "diag"}
+    assert np.mean(areas["kernel"]) > np.mean(areas["diag"]) + 0.01
+
+
+@pytest.mark.parametrize(("what", "most"), [("ROWS_AT_ONCE", 50), ("DENSITIES_AT_ONCE", 400)])
+def test_scores_are_the_same_in_blocks(rng, monkeypatch, what, most):
     X = unit_rows(211, rng)
     head = BladesOneClass(random_state=0).fit(X)
     scores = head.mixture_.score_samples(X)
-    monkeypatch.setattr(density, "ROWS_AT_ONCE", 50)
+    monkeypatch.setattr(density, what, most)
     assert_allclose(head.score_samples(X), scores, rtol=1e-10)
 
 
