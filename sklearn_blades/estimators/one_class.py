@@ -27,7 +27,7 @@ MOST_LEFT_OUT = 10_000  # of the rows left out are scored to tell an inverted co
 class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
     """Flag AI-generated faces after seeing photographs only.
 
-    A density is learned from most photographs: a Gaussian mixture, or kernels where they are few.
+    A density is learned from most photographs: kernels, or of very many a Gaussian mixture.
     The others, held out, set the threshold so that on average at most ``target_fpr`` of new
     photographs are flagged. The promise is for photographs exchangeable with the held-out ones
     (same sources) that neither the density nor the encoder was trained on. On a new source of
@@ -37,15 +37,15 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
     ----------
     n_components : int or "auto", default="auto"
         Components of the mixture. ``"auto"``: one per 10 rows, 1 to 10; of kernels one a row,
-        3,200 at most. The paper's: 10.
+        2,000 at most. The paper's: 10.
     covariance_type : {"auto", "full", "tied", "diag", "spherical", "kernel"}, default="auto"
         ``"kernel"``: a component stands on every photograph, all equally wide (a tenth of the
-        mean squared distance to the nearest other one), and no mixture is fitted. ``"auto"``:
-        ``"full"`` with at least 5 rows per component and dimension, 3,200 with the automatic
-        numbers; else ``"kernel"`` for features wider than 64, as encoders make them, and
-        ``"diag"`` for narrower ones, or where ``n_components`` is a number. Kernels found more
-        than diagonal mixtures at every number of photographs, and hang less on which those are
-        (docs/results.md). The paper's: ``"full"``.
+        mean squared distance to the nearest other one), and no mixture is fitted. ``"auto"``: for
+        features wider than 64, as encoders make them, kernels, and ``"full"`` from 25,000
+        photographs on; for narrower ones, and where ``n_components`` is a number, ``"full"`` with
+        at least 5 rows per component and dimension, else ``"diag"``. Of up to 5,000 real
+        photographs kernels made more than any mixture, and hang less on which photographs those
+        are (docs/results.md). The paper's: ``"full"``.
     pca_components : int, "auto" or None, default="auto"
         Principal components (not whitened) kept before the mixture. ``"auto"``: 64, at most half
         the rows, and none where the features are no wider; 64 came out best or close in

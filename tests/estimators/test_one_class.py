@@ -577,14 +577,14 @@ def test_parameters_are_checked_in_fit(rng, wrong):
 
 def test_the_shape_follows_the_rows():
     assert choose_shape(25_000, 768) == (64, 10, "full")
-    assert choose_shape(2000, 768) == (64, 2000, "kernel")
+    assert choose_shape(24_999, 768) == (64, 2000, "kernel")
     assert choose_shape(100, 768) == (50, 100, "kernel")
     assert choose_shape(3, 65) == (1, 3, "kernel")
     assert choose_shape(2000, 32) == (None, 10, "full")
     assert choose_shape(200, 64) == (None, 10, "diag")
     assert choose_shape(2000, 768, n_components=10) == (64, 10, "diag")
     assert choose_shape(2000, 768, 32, 3, "tied") == (32, 3, "tied")
-    assert choose_shape(50_000, 8, covariance_type="kernel") == (None, 3200, "kernel")
+    assert choose_shape(50_000, 8, covariance_type="kernel") == (None, 2000, "kernel")
     assert choose_shape(50_000, 8, None, 7, "kernel") == (None, 7, "kernel")
     assert choose_shape(2000, 768, None, 10, "full") == (None, 10, "full")
 

@@ -69,6 +69,8 @@ def _encoder(encoder):
 
 def _head(head):
     name = type(head).__name__
+    if getattr(head, "covariance_type_", None) == "kernel":
+        return f"{name}: a kernel on each of {counted(head.n_components_, 'photograph')}"
     if hasattr(head, "n_components_"):
         shape = f"{counted(head.n_components_, 'component')} ({head.covariance_type_})"
         return f"{name}: a Gaussian mixture of {shape}"
