@@ -28,7 +28,7 @@ N_PHOTOGRAPHS, WIDTHS, N_FRESH = (200, 2_000, 25_000), (128, 768), 1_000
 SPREADS = ("shared", "own")
 SEEDS = {200: 4, 2_000: 2, 25_000: 1}
 AUTO = ("auto", "auto", "auto")
-SHAPES = [AUTO, *product((1, 5, 10), ("full", "diag"), (None, 64))]
+SHAPES = [AUTO, ("auto", "kernel", 64), *product((1, 5, 10), ("full", "diag"), (None, 64))]
 SHIFTS = ("offset", "between", "turned", "noisy")
 N_CENTRES, RANK, NOISE = 12, 40, 0.02
 

@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks import contrast
+from benchmarks import contrast, few
 from benchmarks.contrast import ARMS, KINDS, UNTOUCHED, Features, row_of, without_generators
 from benchmarks.real_results import CROPS
 from benchmarks.travel import UNSEEN, Faces, summary
@@ -104,6 +104,23 @@ def test_a_row_judges_every_arm_on_the_same_faces(root, features, tmp_path, monk
     file = tmp_path / "rows.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)))
     assert "| the other generators | hybrid + all kinds |" in summary([file])
+
+
+def test_few_photographs_are_dealt_once_and_judged_by_both_densities(root, features, tmp_path):
+    faces = Faces(root, 0)
+    for contrasted in (False, True):
+        taught, rows = few.drawn(faces, features, 12, contrasted, seed=0)
+        names = [row["file"] for row in (*taught, *rows)]
+        assert len(set(names)) == len(names) == 12
+        assert len(taught) == (6 if contrasted else 0)
+        assert {row["label"] for row in (*taught, *rows)} == {"photographic"}
+        assert not {row["source"] for row in (*taught, *rows)} & {UNSEEN}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # few photographs
+        rows = [few.row_of(24, density, False, faces, features, 0) for density in few.DENSITIES]
+    assert rows[0]["unseen"] != rows[1]["unseen"]
+    assert {row["flagged"].keys() == {"unseen", "test", "found"} for row in rows} == {True}
+    assert few.summary(rows).count("| 24 |") == 2
 
 
 def test_no_generated_face_and_no_unseen_source_is_in_training(root, features):

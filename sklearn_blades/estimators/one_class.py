@@ -42,10 +42,10 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
         ``"kernel"``: a component stands on every photograph, all equally wide (a tenth of the
         mean squared distance to the nearest other one), and no mixture is fitted. ``"auto"``: for
         features wider than 64, as encoders make them, kernels, and ``"full"`` from 25,000
-        photographs on; for narrower ones, and where ``n_components`` is a number, ``"full"`` with
-        at least 5 rows per component and dimension, else ``"diag"``. Of up to 5,000 real
-        photographs kernels made more than any mixture, and hang less on which photographs those
-        are (docs/results.md). The paper's: ``"full"``.
+        photographs on (20,000 without those that calibrate). For narrower ones, and where
+        ``n_components`` is a number, ``"full"`` with at least 5 rows per component and dimension,
+        else ``"diag"``. On up to 5,000 real photographs kernels found more than any mixture, and
+        hung less on which photographs those were (docs/results.md). The paper's: ``"full"``.
     pca_components : int, "auto" or None, default="auto"
         Principal components (not whitened) kept before the mixture. ``"auto"``: 64, at most half
         the rows, and none where the features are no wider; 64 came out best or close in

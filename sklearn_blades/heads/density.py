@@ -14,7 +14,7 @@ a kernel on each      73.9 +- 2.7  75.1 +- 1.6  75.7 +- 1.3  77.1 +- 1.1  76.9 +
 
 Of 4,902 photographs of 45 sources: 78.1 and, with ten full covariances, 71.3. On simulated
 unit-norm features (12 heavy-tailed clusters, power-law spectrum; ``python -m
-benchmarks.head_defaults``, docs/method.md) kernels are ahead of diagonal covariances too, and full
+benchmarks.head_defaults``, docs/method.md) kernels are level with diagonal covariances, and full
 ones ahead of both from some thousands of rows on: there the truth is a mixture. 64 dimensions are
 never far from the best. A mixture of 25,000 x 768 takes 3.4 s of CPU.
 """
@@ -47,10 +47,10 @@ KERNEL_SHARE = 0.1
 0.05 to 0.2 it makes no difference of more than a point."""
 
 MOST_KERNELS = 2_000  # a thousand told as much as 3,200
-ROWS_OF_A_MIXTURE = 25_000
+ROWS_OF_A_MIXTURE = 20_000
 """Photographs from which on features of encoders get a mixture. Measured on real ones were up to
-4,902, where kernels were ahead; simulated ones of 25,000 are told better by the mixture, and the
-published one had 120,000."""
+4,902, where kernels were ahead; of 20,000 simulated ones the mixture tells more, and the published
+one had 120,000."""
 FOLDS = 5
 ROWS_AT_ONCE, DENSITIES_AT_ONCE = 5_000, 5_000_000
 
@@ -78,7 +78,7 @@ def choose_shape(
         ``"auto"``: one per 10 rows, 1 to 10; of kernels one a row, 2,000 at most.
     covariance_type : str or "auto"
         ``"auto"``: for features wider than 64, as encoders make them, ``"kernel"``, and ``"full"``
-        from 25,000 rows on. For narrower ones, and where a number of components was asked for,
+        from 20,000 rows on. For narrower ones, and where a number of components was asked for,
         ``"full"`` with at least 5 rows per component and dimension, else ``"diag"``.
 
     Returns
@@ -97,7 +97,7 @@ def choose_shape(
 
     Examples
     --------
-    >>> choose_shape(25_000, 768)
+    >>> choose_shape(20_000, 768)
     Shape(pca_components=64, n_components=10, covariance_type='full')
     >>> choose_shape(160, 768)
     Shape(pca_components=64, n_components=160, covariance_type='kernel')

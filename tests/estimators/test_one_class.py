@@ -576,8 +576,8 @@ def test_parameters_are_checked_in_fit(rng, wrong):
 
 
 def test_the_shape_follows_the_rows():
-    assert choose_shape(25_000, 768) == (64, 10, "full")
-    assert choose_shape(24_999, 768) == (64, 2000, "kernel")
+    assert choose_shape(20_000, 768) == (64, 10, "full")
+    assert choose_shape(19_999, 768) == (64, 2000, "kernel")
     assert choose_shape(100, 768) == (50, 100, "kernel")
     assert choose_shape(3, 65) == (1, 3, "kernel")
     assert choose_shape(2000, 32) == (None, 10, "full")
