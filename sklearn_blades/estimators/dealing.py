@@ -55,9 +55,9 @@ def wants_contrast(
     if contrast == "auto":
         settings = encoder.get_params(deep=False)
         untaught = isinstance(encoder, BladesEncoder) and settings["max_epochs"] == 0
-        enough = n_photographs >= 2 * ENOUGH
-        kept = (1 - share_of_contrast(n_photographs)) * n_units
-        return head is None and untaught and enough and kept >= wanted
+        if head is not None or not untaught or n_photographs < 2 * ENOUGH:
+            return False
+        return (1 - share_of_contrast(n_photographs)) * n_units >= wanted
     if contrast and head is not None:
         raise ValueError(
             "contrast=True is for the default head. For one of your own: "
