@@ -44,6 +44,7 @@ class TestDetectorPage:
         assert f"<dd>{len(detector.head_rows_)}</dd>" in page
         assert detector.encoder_.digest_ in page
         assert "blades-tiny, from random weights, 2 epochs" in page
+        assert f"a kernel on each of {detector.head_.n_components_} photographs" in page
 
     def test_shows_every_task_with_its_weight_over_the_epochs(self, detector, page):
         shown = tasks(detector.encoder_)
@@ -57,11 +58,12 @@ class TestDetectorPage:
         assert heights == sorted(heights)  # the heaviest on top, whatever its line's own range
 
     def test_a_pipeline_is_a_detector_too(self, detector, photos):
-        head = BladesOneClass(target_fpr=0.2, calibration_fraction=0.4, random_state=0)
+        head = BladesOneClass(2, target_fpr=0.2, calibration_fraction=0.4, random_state=0)
         pipeline = make_detector(detector.encoder_, head).fit(photos)
         assert taken_apart(pipeline)[0] is detector.encoder_
         page = detector_page(pipeline, title="<b>Ours</b>")
         assert "&lt;b&gt;Ours&lt;/b&gt;" in page
+        assert "a Gaussian mixture of 2 components (diag)" in page
         assert "Photographs that taught the encoder" not in page  # a pipeline does not know
 
     def test_reports_become_tables(self, detector, photos):
