@@ -10,6 +10,7 @@ One gradient step stands in for the inner argmin, ``theta' = theta - a g`` with
 for all k at once is one directional derivative, along v, of the *vector* of task losses.
 """
 
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -159,9 +160,15 @@ def _losses_and_gradient(inner, params, weights):
     return losses.detach(), gradient
 
 
+# torch counts the levels of its forward mode for all threads together: of two at once, either may
+# be given a derivative that lacks what the other ended.
+_ONE_AT_A_TIME = threading.Lock()
+
+
 def _forward_mode(function, params, direction):
     # The fused attention kernels have no forward mode; the plain one has.
-    with sdpa_kernel(SDPBackend.MATH), torch.no_grad(), warnings.catch_warnings():
+    one, plain = _ONE_AT_A_TIME, sdpa_kernel(SDPBackend.MATH)
+    with one, plain, torch.no_grad(), warnings.catch_warnings():
         # torch builds its own forward-mode rules with a function that it deprecates itself.
         warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning)
         _, derivative = torch.func.jvp(function, (params,), (direction,))

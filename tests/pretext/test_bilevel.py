@@ -1,6 +1,7 @@
 """The hypergradient against autograd through the unrolled step."""
 
 import json
+import sys
 import threading
 
 import numpy as np
@@ -251,3 +252,41 @@ def test_the_means_of_parts_are_the_hypergradient_of_the_whole(method):
     tolerance = {"rtol": 1e-6, "atol": 1e-9}
     torch.testing.assert_close(found[0], of(slice(None)).weights, **tolerance)
     assert (of(0).weights - found[0]).norm() > 0.01 * found[0].norm()
+
+
+def test_forward_mode_in_two_threads_at_once():
+    """torch counts its levels for all threads together; unguarded, most of these go wrong."""
+    x = torch.arange(12.0, dtype=torch.float64).reshape(4, 3) / 10
+    params = {"w": torch.tensor([0.3, -0.7, 0.2], dtype=torch.float64)}
+    weights = torch.tensor([0.7, 1.3], dtype=torch.float64)
+
+    def inner(p):
+        square = (x @ p["w"]) ** 2
+        return torch.stack([square.mean(), square.sin().mean()])
+
+    def outer(p):
+        return (x @ p["w"]).tanh().mean()
+
+    def weighed():
+        return hypergradient(inner, outer, params, weights, lr=LR, method="jvp").weights
+
+    alone, differ = weighed(), []
+
+    def work():
+        try:
+            differ.extend(not torch.equal(weighed(), alone) for _ in range(200))
+        except RuntimeError as error:
+            differ.append(error)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert len(differ) == 400
+    assert not any(differ)
