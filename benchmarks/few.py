@@ -8,9 +8,10 @@ A frozen tower, `blades-lite` with ImageNet's weights, whose features `benchmark
 kept. So many photographs of known sources are dealt as `BladesDetector` deals them: a fifth, or the
 19 that the promise takes, calibrate, and the others make a density: a mixture of diagonal
 covariances, or kernels. *With contrast* half of all, 250 at most, teach a contrast before that.
-No generated face is in training. Each head is judged against generated faces in the three ways of
-`benchmarks.travel`; what it flags is of 5 % promised. Means and standard deviations over deals of
-people (seeds) and draws of photographs.
+No generated face is in training. Persons are kept apart from those that are judged, not among the
+taught: the detector is one that is given no groups. Each head is judged against generated faces in
+the three ways of `benchmarks.travel`; what it flags is of 5 % promised. Means and standard
+deviations over deals of people (seeds) and draws of photographs.
 """
 
 import argparse

@@ -202,7 +202,7 @@ def test_a_library_that_cannot_be_installed_has_a_row_that_says_why(tmp_path):
 
 
 def test_why_a_library_failed_is_told_without_addresses_and_folders():
-    said = "Looking at https://a.b/simple\nERROR: no wheel at http://a.b/c in /tmp/x\nbye\n"
+    said = "Looking at https://a.b/simple\nERROR: no wheel at http://a.b/c in /one/x\nbye\n"
     assert reason(said) == "ERROR: no wheel at ... in ..."
     assert reason("one\ntwo\n") == "two"
     assert reason("") == "no word"

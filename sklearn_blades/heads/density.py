@@ -201,7 +201,7 @@ def _project(X, pca_components):
 
 
 def _kernels(points, n_kernels, least_variance, random_state):
-    """A mixture with a component of one spherical spread on each of so many rows."""
+    """A component of one spherical spread on each of so many rows: docs/method.md, section 6."""
     if n_kernels < len(points):
         rows = check_random_state(random_state).permutation(len(points))[:n_kernels]
         points = points[np.sort(rows)]
