@@ -7,17 +7,20 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks import contrast, few
+from benchmarks._arms import SourcesAlike
 from benchmarks.contrast import ARMS, KINDS, UNTOUCHED, Features, row_of, without_generators
 from benchmarks.real_results import CROPS
 from benchmarks.travel import UNSEEN, Faces, summary
 from sklearn_blades import BladesBinary, BladesEncoder, BladesHybrid, BladesOneClass
 from sklearn_blades.datasets import make_photos
+from sklearn_blades.pretext.tasks import View
 
 EYES = ("catch_lights", "mismatched_eyes")
 
@@ -147,3 +150,22 @@ def test_features_are_kept(features, tmp_path):
     assert again.of_key.keys() == features.of_key.keys()
     for key in list(again.of_key)[::50]:
         np.testing.assert_array_equal(again.of_key[key], features.of_key[key])
+
+
+def test_sources_alike_is_the_share_of_variance_between_sources():
+    rng = np.random.default_rng(0)
+    task = SourcesAlike().learn([{"Artist": name} for name in ("b", "a", "b")])
+    views = [View({"Artist": name}, None) for name in "abbaabzb"] + [View({}, None)]
+    target = torch.tensor([task.target(view) for view in views])
+    assert target.tolist() == [0, 1, 1, 0, 0, 1, -1, 1, -1]
+    logits = rng.normal(size=(9, len(task.prompts)))
+
+    known, sources = logits[target >= 0], target[target >= 0].numpy()
+    shares = []
+    for column in known.T:
+        means = np.array([column[sources == source].mean() for source in sources])
+        shares.append(means.var() / column.var())
+    assert task.loss(torch.tensor(logits), target).item() == pytest.approx(np.mean(shares))
+    apart = torch.tensor(sources)[:, None] * torch.ones(len(task.prompts))
+    assert task.loss(apart, torch.tensor(sources)).item() == pytest.approx(1)
+    assert task.loss(torch.tensor(logits), torch.full((9,), -1)).item() == 0
