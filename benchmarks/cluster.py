@@ -33,7 +33,7 @@ def measure(n_rounds):
 
     ratios, details = [], {"n_cores": n_cores(), "seed": 0}
     start = time.perf_counter()
-    how = {"n_workers": n_cores(), "threads_per_worker": 1, "dashboard_address": None}
+    how = {"n_workers": n_cores(), "threads_per_worker": 1, "dashboard_address": ":0"}
     with LocalCluster(**how) as cluster, Client(cluster) as client:
         details["seconds until Dask's workers are there"] = time.perf_counter() - start
         engines = {

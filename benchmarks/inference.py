@@ -16,7 +16,7 @@ from PIL import Image
 from sklearn_blades import BladesEncoder
 from sklearn_blades.ground.device import autocast
 from sklearn_blades.photos import face_crop
-from sklearn_blades.photos.locators import SEARCH_SIDE, locator
+from sklearn_blades.photos.locators import SEARCH_SIDES, locator
 
 from ._made import n_cores, photographs
 from ._measure import ratio, rounds
@@ -88,7 +88,7 @@ def _measure_precisions(encoder, n_rounds):
 
 def _decoded(path):
     with Image.open(path) as image:
-        enough = -(-SEARCH_SIDE * min(image.size) // max(image.size))
+        enough = -(-SEARCH_SIDES[0] * min(image.size) // max(image.size))
         image.draft("RGB", (enough, enough))
         return image.convert("RGB")
 

@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import PhotoError
 from ..ground.jobs import local_jobs
 from ..photos.files import opened
-from ..photos.pixels import header, open_photo
+from ..photos.pixels import Picture
 from ..photos.records import PhotoRecord, exif_of, faces_in
 
 
@@ -47,15 +47,13 @@ def look(path: str, face_locator: Any = None) -> Look:
     facts = identity(path)
     try:
         with opened(path) as file:
-            size, facts["format"] = header(file)
-            facts["width"], facts["height"] = size
+            picture = Picture(file)
+            facts["format"], (facts["width"], facts["height"]) = picture.format, picture.size
             exif = exif_of(file)
             facts["exif"] = {name: str(value) for name, value in exif.items()}
             face = None
             if face_locator is not None and not _whole(face_locator):
-                # Only a JPEG can be decoded small: all others are decoded once for both uses.
-                source = file if facts["format"] == "JPEG" else open_photo(file)
-                faces = faces_in(source, size, path, face_locator)
+                faces = faces_in(picture, path, face_locator)
                 face, facts["faces"] = faces[0], len(faces)
     except PhotoError as error:
         return Look(path, error=error, facts=facts)

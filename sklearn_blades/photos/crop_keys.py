@@ -20,7 +20,7 @@ from .locators import locator_identity
 from .pixels import open_photo
 from .rows import PhotoRecord
 
-CUT_VERSION = 3
+CUT_VERSION = 4
 """Counts the changes of what a photograph's crop looks like: crops that older code cut, in a folder
 that outlives it, are then not taken. Raise it with every change of pixels, crop or scaling."""
 

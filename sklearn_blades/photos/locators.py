@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,11 +17,12 @@ from ..ground.types import Locator
 from ..storage.cache import file_identity
 from .faces import Face, as_face
 
-SEARCH_SIDE = 1024  # px, long side: larger copies cost time and find no further main faces
-
-# YuNet learned from faces of 10 to 300 px. At 512 px nearly every main face has that size; small
-# faces need more pixels, and faces that fill the picture fewer.
-_YUNET_SIDES = (512, SEARCH_SIDE, 256)
+# px, long side, of the copies that are searched until a face is found. The main face is nearly
+# always in the first, which costs least; larger copies than the second find no further main faces.
+# A JPEG of 12 megapixels is decoded to a quarter for both.
+SEARCH_SIDES = (500, 1000)
+# YuNet learned from faces of 10 to 300 px: those that fill the picture need fewer pixels.
+_YUNET_SIDES = (*SEARCH_SIDES, 250)
 _YUNET_LEAST = 10  # px: a copy that is narrower holds no face for it
 _YUNET_SCORE = (
     0.9  # OpenCV's own default: of 249 photographs of other things it finds 1 face; Haar 10
@@ -40,7 +42,62 @@ _REMEDY = (
 _spare: dict[str, tuple[Any, SimpleQueue]] = {}
 
 
-def locator(face_locator: Locator) -> Callable[[Image.Image], list[Face]]:
+@dataclass(frozen=True)
+class Search:
+    """Faces of a picture, looked for in copies of it until there is one.
+
+    Parameters
+    ----------
+    look : callable
+        PIL RGB image -> list of `Face`.
+    sides : tuple of int
+        Pixels of the copies' long sides, in the order in which they are looked at.
+    """
+
+    look: Callable[[Image.Image], list[Face]]
+    sides: tuple[int, ...]
+
+    def __call__(self, image: Image.Image) -> list[Face]:
+        """The faces of a picture that is decoded already."""
+        return self.among(image.size, lambda side: image)
+
+    def among(self, size: tuple[int, int], decoded: Callable[[int], Image.Image]) -> list[Face]:
+        """The faces of the first copy in which there are any.
+
+        Parameters
+        ----------
+        size : (width, height)
+            Of the whole picture.
+        decoded : callable
+            Gives the picture with at least so many pixels on its long side.
+        """
+        for side in dict.fromkeys(min(side, max(size)) for side in self.sides):
+            if faces := self.look(_within(decoded(side), side)):
+                return faces
+        return []
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a callable of the user's finds in a picture, of which it is given one copy.
+
+    Parameters
+    ----------
+    find : callable
+        PIL RGB image -> list of `Face` or boxes in fractions.
+    """
+
+    find: Callable
+
+    def __call__(self, image: Image.Image) -> list[Face]:
+        return [as_face(found) for found in self.find(image)]
+
+    def among(self, size: tuple[int, int], decoded: Callable[[int], Image.Image]) -> list[Face]:
+        """As `Search.among`; the copy is not scaled, and may be drawn on."""
+        return self(decoded(min(SEARCH_SIDES[-1], max(size))).copy())
+
+
+def locator(face_locator: Locator) -> Search | Asked:
     """Turn plain data into a callable that finds faces.
 
     Parameters
@@ -75,13 +132,13 @@ def locator(face_locator: Locator) -> Callable[[Image.Image], list[Face]]:
     ``face_margin`` means the same with both; its eyes and mouth are those that it sees.
     """
     if callable(face_locator):
-        return lambda image: [as_face(found) for found in face_locator(image)]
+        return Asked(face_locator)
     if face_locator == "haar":
         _opencv("CascadeClassifier")
-        return _haar
+        return Search(_haar, SEARCH_SIDES)
     if face_locator == "yunet" or str(face_locator).startswith("yunet:"):
         _opencv("FaceDetectorYN")
-        return partial(_yunet, _yunet_file(face_locator))
+        return Search(partial(_yunet, _yunet_file(face_locator)), _YUNET_SIDES)
     raise ValueError(
         f"face_locator={face_locator!r}; use 'haar', 'yunet', 'whole', "
         "'yunet:/path/to/model.onnx', a {path: Face} table, or a callable from an image to a list "
@@ -185,17 +242,19 @@ def _borrowed(key, identity, make):
     spare.put(detector)
 
 
-def _search_copy(image, side=SEARCH_SIDE):
-    """A copy of ``image`` whose long side is at most ``side`` pixels."""
-    copy = image.copy()
-    copy.thumbnail((side, side))
-    return copy
+def _within(image, side):
+    """The image, or a copy of it whose long side is ``side`` pixels where it is longer."""
+    scale = side / max(image.size)
+    if scale >= 1:
+        return image
+    size = [max(1, round(scale * length)) for length in image.size]
+    return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _haar(image):
     cv2 = _opencv("CascadeClassifier")
     name = str(Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml")
-    gray = np.asarray(_search_copy(image).convert("L"))
+    gray = np.asarray(image.convert("L"))
     height, width = gray.shape
     smallest = max(24, min(width, height) // 16)
     with _borrowed("haar", "", lambda: cv2.CascadeClassifier(name)) as cascade:
@@ -207,17 +266,8 @@ def _haar(image):
 
 
 def _yunet(model, image):
-    """The faces of the first copy of ``image``, of `_YUNET_SIDES`, in which there are any."""
-    for side in dict.fromkeys(min(side, max(image.size)) for side in _YUNET_SIDES):
-        copy = _search_copy(image, side)
-        if min(copy.size) >= _YUNET_LEAST:
-            faces = _yunet_once(model, copy)
-            if faces:
-                return faces
-    return []
-
-
-def _yunet_once(model, image):
+    if min(image.size) < _YUNET_LEAST:
+        return []
     cv2 = _opencv("FaceDetectorYN")
     bgr = np.ascontiguousarray(np.asarray(image)[:, :, ::-1])
 

@@ -19,6 +19,10 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# px: a JPEG is decoded to an eighth only where its shorter side keeps so many, as those of 36
+# megapixels and more do. Elsewhere an eighth saves little more than a quarter, and a face found in
+# such a copy would mostly be cut from another: two decodings for one.
+_EIGHTH_FROM = 750
 _MID_GRAY = (128, 128, 128)
 
 
@@ -30,8 +34,8 @@ def open_photo(source: Any, *, min_size: Any = None) -> Image.Image:
     source : str, os.PathLike, bytes or PIL image
         A file, its content, or an image, which is left as it is.
     min_size : int, optional
-        Pixels of the shorter side that are enough. A JPEG is then decoded at a half, a quarter
-        or an eighth of its size, never below ``min_size``, in a fraction of the time.
+        Pixels of the shorter side that are enough. A JPEG is then decoded at a half, a quarter or
+        an eighth of its size, never below ``min_size``, in a fraction of the time.
 
     Returns
     -------
@@ -59,7 +63,8 @@ def open_photo(source: Any, *, min_size: Any = None) -> Image.Image:
         check_still(source, image)
         turn = orientation(image)
         if min_size is not None and image is not source:
-            image.draft(None, (min_size, min_size))
+            side = min(image.size) // _jpeg_scale(image.size, min_size)
+            image.draft(None, (side, side))
         return _turned(to_rgb(image), turn)
 
 
@@ -69,6 +74,53 @@ def header(source):
         check_still(source, image)
         turn = orientation(image)
         return image.size[::-1] if turn >= 5 else image.size, image.format
+
+
+def _jpeg_scale(size, side):
+    """By how much a JPEG is made smaller as it is decoded, where so many pixels are enough."""
+    shorter = min(size)
+    least = max(side, min(shorter // 4, _EIGHTH_FROM), 1)
+    return max(scale for scale in (1, 2, 4, 8) if scale * least <= max(shorter, least))
+
+
+class Picture:
+    """A photograph that is decoded once at most at each size that its format can be decoded to.
+
+    Parameters
+    ----------
+    source : what `open_photo` takes
+        A file is best `opened`, so that all that is asked for is of one and the same file.
+
+    Attributes
+    ----------
+    size : (width, height)
+        Upright, in pixels.
+    format : str
+        As Pillow names it.
+    """
+
+    def __init__(self, source):
+        self.size, self.format = header(source)
+        self._source, self._decoded = source, {}
+
+    def at_least(self, side):
+        """The upright RGB picture with at least so many pixels on its shorter side.
+
+        Parameters
+        ----------
+        side : int or None
+            None: all of them.
+
+        Returns
+        -------
+        PIL image
+            The same for all who ask for this size, so not to be changed.
+        """
+        small = side and self.format == "JPEG" and not isinstance(self._source, Image.Image)
+        scale = _jpeg_scale(self.size, side) if small else 1
+        if scale not in self._decoded:
+            self._decoded[scale] = open_photo(self._source, min_size=side if small else None)
+        return self._decoded[scale]
 
 
 def _turned(image, turn):

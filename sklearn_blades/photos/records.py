@@ -27,8 +27,8 @@ from .faces import (
     whole,
 )
 from .files import Missing, name_of, opened
-from .locators import SEARCH_SIDE, locator
-from .pixels import harmonised, header, open_photo, resized
+from .locators import locator
+from .pixels import Picture, harmonised, open_photo, resized
 from .rows import PhotoRecord, photo_list
 
 __all__ = ["FaceCrop", "PhotoRecord", "face_crop", "open_photo", "photo_list", "read_photos"]
@@ -184,26 +184,20 @@ def face_crop(
     source, face = source_and_face(photo)
     name = name_of(getattr(photo, "path", photo))
     with opened(source) as source:
-        size, form = header(source)
-        if form != "JPEG":  # a JPEG alone can be decoded small; others once for both uses
-            source = open_photo(source)
+        picture = Picture(source)
+        size = picture.size
         if isinstance(face_locator, str) and face_locator == "whole":
             face = face or whole(face_margin)
             check_side(name, size, face, least)
-            pixels = _scaled(_enough(source, image_size, antialias), image_size, **how)
+            pixels = _scaled(picture.at_least(image_size if antialias else None), image_size, **how)
             return FaceCrop(pixels, face, image_size / min(size), max(size) / min(size))
         if face is None:
-            face = faces_in(source, size, name, face_locator)[0]
+            face = faces_in(picture, name, face_locator)[0]
         check_side(name, size, face, least)
         left, _, right, _ = square(size, face, face_margin)
         enough = -(-image_size * min(size) // (right - left))
-        image, face = crop(_enough(source, enough, antialias), face, face_margin)
+        image, face = crop(picture.at_least(enough if antialias else None), face, face_margin)
         return FaceCrop(_scaled(image, image_size, **how), face, image_size / (right - left))
-
-
-def _enough(source, side, antialias):
-    """The picture with at least ``side`` pixels on its shorter side."""
-    return open_photo(source, min_size=side if antialias else None)
 
 
 def _scaled(image, size, antialias, harmonise):
@@ -283,14 +277,12 @@ def source_and_face(photo):
     return photo, None
 
 
-def faces_in(source: Any, size: tuple[int, int], name: str, face_locator: Locator) -> list[Face]:
+def faces_in(picture: Picture, name: str, face_locator: Locator) -> list[Face]:
     """All faces that are found, or the one that a table names; the largest is first.
 
     Parameters
     ----------
-    source : what `open_photo` takes
-    size : (width, height)
-        Of the upright image, in pixels.
+    picture : Picture
     name : str
         By which a table knows the photograph, and what errors call it.
     face_locator : as in `face_crop`, but for "whole"
@@ -310,9 +302,10 @@ def faces_in(source: Any, size: tuple[int, int], name: str, face_locator: Locato
         if face is None:
             raise NoFaceError(name, "has no row in the table of faces.")
         return [face]
-    find = locator(face_locator)
-    enough = -(-SEARCH_SIDE * min(size) // max(size))
-    faces = find(open_photo(source, min_size=enough))
+    shorter, longer = sorted(picture.size)
+    faces = locator(face_locator).among(
+        picture.size, lambda side: picture.at_least(-(-side * shorter // longer))
+    )
     if not faces:
         raise NoFaceError(
             name,

@@ -8,7 +8,7 @@ from ..errors import SmallFaceError
 from ..ground.types import Locator
 from .faces import square
 from .files import name_of, opened
-from .pixels import header, open_photo
+from .pixels import Picture
 from .records import faces_in, source_and_face
 
 GRID = 8  # pixels: the blocks of JPEG, and a whole number of a sensor's 2 x 2
@@ -53,15 +53,13 @@ def face_region(
     source, face = source_and_face(photo)
     name = name_of(getattr(photo, "path", photo))
     with opened(source) as source:
-        _, form = header(source)
-        image = open_photo(source)
+        picture = Picture(source)
+        image = picture.at_least(None)
         if isinstance(face_locator, str) and face_locator == "whole":
             box = (0, 0, *image.size)
         else:
-            if face is None:
-                # In the copy that `face_crop` looks at, so that both see the same face.
-                searched = source if form == "JPEG" else image
-                face = faces_in(searched, image.size, name, face_locator)[0]
+            if face is None:  # in the copies that `face_crop` looks at: both see the same face
+                face = faces_in(picture, name, face_locator)[0]
             box = square(image.size, face, face_margin)
     left, top, right, bottom = box
     shortest = min(right - left, bottom - top)

@@ -29,7 +29,7 @@ def client():
     distributed = pytest.importorskip("distributed", reason="Dask is not installed (extra dask)")
     import dask
 
-    how = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    how = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     # Torch is imported once: workers are forked off one process, also those that follow others.
     method = "spawn" if sys.platform == "win32" else "forkserver"
     heavy = ["distributed", "open_clip", "sklearn_blades.app.finding"]

@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 import pytest
 from joblib import Parallel, delayed
+from numpy.testing import assert_array_equal
 from PIL import Image
 
 from sklearn_blades.errors import NoFaceError, PhotoError
@@ -246,27 +247,64 @@ def test_no_face_is_said_with_the_remedy(tmp_path):
         face_crop(path, face_locator="whole", face_margin=0.5)
 
 
-def test_a_large_jpeg_is_decoded_small(tmp_path, monkeypatch):
-    import sklearn_blades.photos.records as records
+@pytest.fixture
+def decodings(monkeypatch):
+    """Sizes to which pictures are decoded, in order."""
+    import sklearn_blades.photos.pixels as module
 
-    path = saved(tmp_path, "a.jpg", Image.new("RGB", (4000, 3000)))
-    seen = []
-    real = records.open_photo
+    seen, real = [], module.open_photo
 
     def spy(source, **options):
         image = real(source, **options)
         seen.append(image.size)
         return image
 
-    monkeypatch.setattr(records, "open_photo", spy)
-    face_crop(path, face_locator=lambda image: [(0.3, 0.3, 0.6, 0.7)], image_size=224)
-    assert seen == [(2000, 1500), (1000, 750)]
-    seen.clear()
+    monkeypatch.setattr(module, "open_photo", spy)
+    return seen
+
+
+def test_a_large_jpeg_is_decoded_small(tmp_path, decodings):
+    path = saved(tmp_path, "a.jpg", Image.new("RGB", (4000, 3000)))
     face_crop(path, face_locator="whole", image_size=224)
-    assert seen == [(500, 375)]
-    seen.clear()
     face_crop(path, face_locator="whole", image_size=224, antialias=False)
-    assert seen == [(4000, 3000)]
+    assert decodings == [(1000, 750), (4000, 3000)]
+
+
+@pytest.mark.parametrize(
+    ("image_size", "decoded"),
+    [(224, [(1000, 750)]), (448, [(1000, 750), (2000, 1500)]), (96, [(1000, 750)])],
+)
+def test_a_face_is_cut_from_the_copy_it_was_found_in_where_that_is_its_scale(
+    image_size, decoded, tmp_path, decodings
+):
+    path = saved(tmp_path, "a.jpg", Image.effect_noise((4000, 3000), 60).convert("RGB"))
+    box = (0.3, 0.3, 0.6, 0.7)
+    found = face_crop(path, face_locator=lambda image: [box], image_size=image_size)
+    assert decodings == decoded
+    given = face_crop(PhotoRecord(path, face=Face.from_box(box)), image_size=image_size)
+    assert_array_equal(found.pixels, given.pixels)
+
+
+def test_haar_looks_at_a_finer_copy_only_where_the_first_shows_no_face(tmp_path, decodings):
+    pytest.importorskip("cv2")
+    for half, decoded in ((0.1, [(500, 500)]), (0.02, [(500, 500), (1000, 1000)])):
+        box = (0.5 - half, 0.5 - half, 0.5 + half, 0.5 + half)
+        path = saved(tmp_path, f"{half}.jpg", portrait(2000, 2000, box))
+        decodings.clear()
+        face_crop(path, image_size=int(600 * half), min_face_size=0)
+        assert decodings == decoded
+
+
+def test_a_locator_may_draw_on_what_it_is_given(tmp_path):
+    def drawing(image):
+        image.paste((255, 0, 0), (0, 0, *image.size))
+        return [(0.2, 0.2, 0.8, 0.8)]
+
+    for name in ("a.jpg", "a.png"):
+        path = saved(tmp_path, name, portrait(300, 300))
+        drawn = face_crop(path, face_locator=drawing)
+        plain = face_crop(path, face_locator=lambda image: [(0.2, 0.2, 0.8, 0.8)])
+        assert_array_equal(drawn.pixels, plain.pixels)
 
 
 def test_a_png_is_decoded_once_for_locator_and_crop(tmp_path, monkeypatch):
