@@ -127,8 +127,8 @@ def locator(face_locator: Locator) -> Search | Asked:
     -----
     Haar loses faces by what they look like: of a developer set 18 of 1,154 photographs but 179 of
     400 faces of Stable Diffusion 2.1, so it selects what is tested. YuNet loses 7 of those
-    photographs and none of 760 generated faces, and takes a fifth of the time for a small file,
-    half for one of 12 megapixels. Its boxes are brought to the extent of Haar's, so that
+    photographs and none of 760 generated faces, and takes a fifth of the time for a small file, a
+    third for a copy of 500 pixels. Its boxes are brought to the extent of Haar's, so that
     ``face_margin`` means the same with both; its eyes and mouth are those that it sees.
     """
     if callable(face_locator):
