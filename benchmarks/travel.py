@@ -90,8 +90,7 @@ def one_class_of(faces, features, seed):
 
 def contrasted(encoder, faces, features, seed):
     """One-class and contrast under one promise, as `BladesDetector` has them."""
-    order = np.random.default_rng(seed).permutation(len(faces.density))
-    taught, rest = ([faces.density[i] for i in np.sort(o)] for o in (order[:MOST], order[MOST:]))
+    rest, taught = deal(faces.density, min(0.5, MOST / len(faces.density)), seed)
     rows = [*rest, *faces.calibration]
     contrast = make_contrast(encoder, column(taught, "path"), random_state=seed)
     head = BladesHybrid(contrast=contrast, target_fpr=0.05, random_state=seed)

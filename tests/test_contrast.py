@@ -102,7 +102,13 @@ def test_a_row_judges_every_arm_on_the_same_faces(root, features, tmp_path, monk
     assert rows[1]["false_alarms"]["oversmooth"].keys() == {
         f"{head}, {side}"
         for head in ("hybrid", "hybrid + all kinds", "hybrid with contrast")
-        for side in ("unseen", "test")
+        for side in ("unseen", "test", "found")
+    }
+    recalibrated = {name for name in rows[0]["false_alarms"] if "recalibrated" in name}
+    assert recalibrated == {
+        f"{head}, recalibrated, {side}"
+        for head in ("one-class", "hybrid with contrast")
+        for side in ("unseen", "test", "found")
     }
     file = tmp_path / "rows.jsonl"
     file.write_text("\n".join(map(json.dumps, rows)))
@@ -118,6 +124,7 @@ def test_few_photographs_are_dealt_once_and_judged_by_both_densities(root, featu
         assert len(taught) == (6 if contrasted else 0)
         assert {row["label"] for row in (*taught, *rows)} == {"photographic"}
         assert not {row["source"] for row in (*taught, *rows)} & {UNSEEN}
+        assert not {row["group"] for row in taught} & {row["group"] for row in rows}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # few photographs
         rows = [few.row_of(24, density, False, faces, features, 0) for density in few.DENSITIES]
