@@ -73,7 +73,7 @@ class BladesBranches(PromiseMixin, OutlierMixin, BaseEstimator):
     falling with the score (`sklearn_blades.heads.fusion.log_p_values`), so that a branch can be
     surer than its few calibration photographs. All branches count alike, and one at chance adds
     noise to the others: on real photographs residuals took 12 points of AUC from a face tower
-    (docs/results.md, section 6). Join what is known to find something.
+    (docs/results.md). Join what is known to find something.
 
     Examples
     --------

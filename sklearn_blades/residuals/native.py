@@ -30,7 +30,7 @@ class NativeResiduals(TransformerMixin, BaseEstimator):
     the compressor. Nothing is learned, and nothing tells a camera's traces from a publisher's:
     photographs that were scaled or compressed otherwise look foreign as generated faces do. **It
     is a baseline and no detector**: against photographs of a source that nobody has seen it was
-    at chance or below it, and took away from a face tower beside it (docs/results.md, section 6).
+    at chance or below it, and took away from a face tower beside it (docs/results.md).
 
     Parameters
     ----------
