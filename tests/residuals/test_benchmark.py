@@ -1,12 +1,16 @@
-"""The measurement of residuals, on small drawn pictures: who is judged, and that traces show."""
+"""The measurements of residuals, on small drawn pictures: who is judged, and that traces show."""
 
 import csv
+import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import residuals
+from benchmarks import learned_residuals, residuals
+from sklearn_blades.datasets import make_photos
+from sklearn_blades.photos import read_exif
 
 TINY = {"architecture": "blades-tiny", "image_size": 32, "device": "cpu"}
 
@@ -91,3 +95,46 @@ def test_the_interval_is_over_sources():
     centre, low, high = residuals.over_sources(of_seeds)
     assert centre == 55
     assert (low, high) == (45, 65)
+
+
+def exif_collection(root, n):
+    """Photographs with EXIF of two sources, and two more that somebody scaled."""
+    paths = make_photos(n, root / "exif_any", random_state=0)
+    names = [path.removeprefix(f"{root / 'exif_any'}/") for path in paths]
+    rows = [[name, "native", f"s{place % 2}", f"p{place}"] for place, name in enumerate(names)]
+    rows[-1][1] = "whole"
+    with (root / "exif_any" / "manifest.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["file", "kind", "source", "photo_id"], *rows])
+    (root / "exif_faces").mkdir()
+    shutil.copy(paths[0], root / "exif_faces" / "a.jpg")
+    with (root / "exif_faces" / "manifest.csv").open("w", newline="") as file:
+        titles = ["file", "source", "photo_id", "native_crop", "saved_side"]
+        lines = [["a.jpg", "s0", "p0", "400", "320"], ["a.jpg", "s0", "p0", "128", "128"]]
+        csv.writer(file).writerows([titles, *lines])
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_tower_learns_from_patches_that_nobody_scaled(data, tmp_path, capsys):
+    exif_collection(tmp_path, 17)
+    shutil.copytree(data / "native", tmp_path / "native")
+    rows = learned_residuals.stored(tmp_path)
+    assert len(rows) == 17  # one of each folder was scaled
+    made, groups = learned_residuals.records(rows[:3], tmp_path)
+    assert len(made) == 3 * learned_residuals.PATCHES == len(groups)
+    assert made[0].exif == read_exif(rows[0]["path"]) != {}
+    with Image.open(made[0].path) as patch:
+        assert patch.size == (64, 64)
+        assert np.abs(np.asarray(patch, dtype=float) - 127.5).mean() < 100
+    learned_residuals.main([str(tmp_path), "--seeds", "0", "--epochs", "1"])
+    before, after = map(json.loads, capsys.readouterr().out.splitlines())
+    assert before["areas"].keys() == after["areas"].keys() == {"s005", "a"}
+    assert before["loss, chance"] == {}
+    assert after["loss, chance"].keys() >= {"ISOSpeedRatings", "FNumber"}
+    assert all(0 <= area <= 100 for area in (*after["areas"].values(), *after["fair pair"]))
+
+
+def test_a_patch_shows_residuals_around_mid_gray(tmp_path):
+    Image.new("RGB", (80, 70), (90, 120, 30)).save(tmp_path / "plain.png")
+    for patch in learned_residuals.patches(tmp_path / "plain.png", 0):
+        assert patch.shape == (64, 64, 3)
+        assert set(np.unique(patch)) <= {127, 128}
