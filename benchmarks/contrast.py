@@ -22,7 +22,7 @@ import json
 import tempfile
 import time
 import warnings
-from copy import copy, deepcopy
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +161,7 @@ def with_generators(faces, generator, features, seed):
     pseudo = [row for kind in KINDS for row in as_kind(sources, kind)]
     others = [row for row in faces.generated if row["generator"] != generator]
     binary = BladesBinary(class_weight="balanced")
+    sides = {"unseen": faces.foreign, "test": faces.test}
     ways, alarms = {}, {}
     for name, more, fakes in (("", [], []), (" + all kinds", partners, pseudo)):
         known = {"head": [*faces.density, *more], "generated": [*faces.generated, *fakes]}
@@ -175,10 +176,10 @@ def with_generators(faces, generator, features, seed):
             generator=[None] * len(photographs) + [row["generator"] for row in fakes],
         )
         ways[f"hybrid{name}"] = lambda rows, head=hybrid: head.score_samples(features(rows))
-        alarms |= flagged(hybrid, f"hybrid{name}", faces, features)
+        alarms |= flagged(hybrid, f"hybrid{name}", features, **sides)
     three = shipped(faces, features, direction(sources, features), seed, others)
     ways["hybrid with contrast"] = lambda rows: three.score_samples(features(rows))
-    return ways, alarms | flagged(three, "hybrid with contrast", faces, features)
+    return ways, alarms | flagged(three, "hybrid with contrast", features, **sides)
 
 
 def unknowing(faces, features, seed):
@@ -209,32 +210,24 @@ def by_default(faces, features, seed):
         "one-class": one_class_of(faces, features, seed),
         "hybrid with contrast": shipped(faces, features, contrast, seed),
     }
+    half, rest = deal(faces.foreign, 0.5, seed)
     ways, alarms = {}, {}
     for name, head in heads.items():
         ways[name] = lambda rows, head=head: head.score_samples(features(rows))
-        alarms |= flagged(head, name, faces, features)
-        again, rest = recalibrated(head, faces, seed, features)
-        alarms |= flagged(again, f"{name}, recalibrated", rest, features)
+        sides = {"test": faces.test, "found": faces.generated}
+        alarms |= flagged(head, name, features, unseen=faces.foreign, **sides)
+        again = deepcopy(head).recalibrate(features(half), groups=column(half, "group"))
+        alarms |= flagged(again, f"{name}, recalibrated", features, unseen=rest, **sides)
     generators = sorted(set(column(faces.generated, "generator")))
     return dict.fromkeys(generators, ways), alarms
 
 
-def flagged(head, name, faces, features):
-    """Percent of the photographs of the unseen source, of the test, and of all generated faces."""
-    sides = {"unseen": faces.foreign, "test": faces.test, "found": faces.generated}
+def flagged(head, name, features, **sides):
+    """Percent of the rows of each side that a head flags."""
     return {
         f"{name}, {side}": round(100 * float((head.predict(features(rows)) == -1).mean()), 1)
         for side, rows in sides.items()
     }
-
-
-def recalibrated(head, faces, seed, features):
-    """The head with the threshold of half of the unseen source, and faces without that half."""
-    half, rest = deal(faces.foreign, 0.5, seed)
-    head = deepcopy(head).recalibrate(features(half), groups=column(half, "group"))
-    faces = copy(faces)
-    faces.foreign = rest
-    return head, faces
 
 
 def knowing(faces, features, seed):

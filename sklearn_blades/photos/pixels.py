@@ -19,9 +19,9 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# px: a JPEG is decoded to an eighth only where its shorter side keeps so many, as those of 36
-# megapixels and more do. Elsewhere an eighth saves little more than a quarter, and a face found in
-# such a copy would mostly be cut from another: two decodings for one.
+# px: a `Picture` is decoded to an eighth only where its shorter side keeps so many (48 megapixels
+# at 4:3). Elsewhere an eighth saves little more than a quarter, and a face found in such a copy
+# would mostly be cut from another: two decodings for one.
 _EIGHTH_FROM = 750
 _MID_GRAY = (128, 128, 128)
 
@@ -63,8 +63,7 @@ def open_photo(source: Any, *, min_size: Any = None) -> Image.Image:
         check_still(source, image)
         turn = orientation(image)
         if min_size is not None and image is not source:
-            side = min(image.size) // _jpeg_scale(image.size, min_size)
-            image.draft(None, (side, side))
+            image.draft(None, (min_size, min_size))
         return _turned(to_rgb(image), turn)
 
 
@@ -119,7 +118,8 @@ class Picture:
         small = side and self.format == "JPEG" and not isinstance(self._source, Image.Image)
         scale = _jpeg_scale(self.size, side) if small else 1
         if scale not in self._decoded:
-            self._decoded[scale] = open_photo(self._source, min_size=side if small else None)
+            least = min(self.size) // scale if small else None
+            self._decoded[scale] = open_photo(self._source, min_size=least)
         return self._decoded[scale]
 
 

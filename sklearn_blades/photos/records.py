@@ -197,6 +197,7 @@ def face_crop(
         left, _, right, _ = square(size, face, face_margin)
         enough = -(-image_size * min(size) // (right - left))
         image, face = crop(picture.at_least(enough if antialias else None), face, face_margin)
+        del picture  # and with it the copies that were decoded
         return FaceCrop(_scaled(image, image_size, **how), face, image_size / (right - left))
 
 

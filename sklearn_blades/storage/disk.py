@@ -29,11 +29,19 @@ _BLOCK = 4096  # a small file takes this much of a disk
 _ABANDONED = 3600  # seconds after which a half-written file has lost its writer
 
 
+_MOST_FORMS = 1 << 10  # kinds of arrays that one temporary file holds
+
+
+def _short(key):
+    """A key in 16 bytes, by which millions take a third of the memory."""
+    return hashlib.blake2b(key.encode(), digest_size=16).digest()
+
+
 class ArrayOverflow:
     """Arrays one behind the other in a temporary file, for this process and its forked copies.
 
     The file is this user's alone, on POSIX without a name to open it by, and it is gone with the
-    process, also after a crash. It is made when it is first needed. An entry takes some 300 bytes
+    process, also after a crash. It is made when it is first needed. An entry takes some 190 bytes
     of memory.
 
     A forked copy reads what was there when it was forked. It never writes to the same file, where
@@ -52,10 +60,11 @@ class ArrayOverflow:
 
     def read(self, key):
         """Return the array, read-only, or None."""
-        place = self._places.get(key)
+        place = self._places.get(_short(key))
         if place is None:
             return None
-        file, offset, (shape, dtype, size) = place
+        offset, form = divmod(place, _MOST_FORMS)
+        file, shape, dtype, size = self._forms[form]
         try:
             raw = file.read(offset, size)
         except OSError:
@@ -65,7 +74,8 @@ class ArrayOverflow:
     def write(self, key, array):
         """Keep an array, while there is room; where that fails, one warning says so."""
         with LOCK:
-            if key in self._places or self._used + array.nbytes > self.max_bytes or self._failed:
+            full = self._used + array.nbytes > self.max_bytes or len(self._forms) == _MOST_FORMS
+            if full or self._failed or _short(key) in self._places:
                 return
             try:
                 if self._file is None or self._file.owner != os.getpid():
@@ -80,14 +90,17 @@ class ArrayOverflow:
                     stacklevel=2,
                 )
                 return
-            form = array.shape, array.dtype, array.nbytes
-            self._places[key] = self._file, offset, self._forms.setdefault(form, form)
+            form = self._file, array.shape, array.dtype, array.nbytes
+            if form not in self._forms:  # of a few: arrays of one form share it
+                self._forms.append(form)
+            # One number, since millions of tuples would take more room than what they speak of.
+            self._places[_short(key)] = offset * _MOST_FORMS + self._forms.index(form)
             self._used += array.nbytes
 
     def clear(self):
         """Forget everything; the file closes when nobody is reading any more."""
         with LOCK:
-            self._places, self._forms = {}, {}  # arrays of one form share it
+            self._places, self._forms = {}, []
             self._file, self._used, self._failed = None, 0, False
 
 
