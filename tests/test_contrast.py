@@ -13,7 +13,7 @@ from sklearn.neighbors import NearestCentroid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks import contrast, few
+from benchmarks import contrast, few, travel
 from benchmarks._arms import SourcesAlike
 from benchmarks.contrast import ARMS, KINDS, UNTOUCHED, Features, row_of, without_generators
 from benchmarks.real_results import CROPS
@@ -73,8 +73,9 @@ def few_epochs(monkeypatch):
     """Heads that learn little: no test here is about what they find."""
     binary = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
     quick = partial(BladesHybrid, one_class=BladesOneClass(1), binary=binary)
-    monkeypatch.setattr(contrast, "BladesBinary", partial(BladesBinary, max_epochs=1))
-    monkeypatch.setattr(contrast, "BladesHybrid", quick)
+    for module in (contrast, travel):
+        monkeypatch.setattr(module, "BladesBinary", partial(BladesBinary, max_epochs=1))
+        monkeypatch.setattr(module, "BladesHybrid", quick)
 
 
 def test_a_row_judges_every_arm_on_the_same_faces(root, features, tmp_path, monkeypatch):
@@ -132,6 +133,28 @@ def test_few_photographs_are_dealt_once_and_judged_by_both_densities(root, featu
     assert rows[0]["unseen"] != rows[1]["unseen"]
     assert {row["flagged"].keys() == {"unseen", "test", "found"} for row in rows} == {True}
     assert few.summary(rows).count("| 24 |") == 2
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # few photographs
+def test_arms_of_travel_are_judged_under_every_head(root, capsys, tmp_path):
+    alike = "500: face tasks, 10 sources made alike"
+    how = ["--architecture", "blades-tiny", "--epochs", "1", "--hybrids", "frozen"]
+    travel.main([str(root), *how, "--arms", "frozen", alike])
+    printed = capsys.readouterr().out
+    frozen, learned = map(json.loads, printed.splitlines())
+    heads = {"one-class", "binary", "one-class + binary", "with contrast"}
+    for row, names in ((frozen, heads | {"hybrid"}), (learned, heads)):
+        assert "error" not in row
+        for key in ("unseen", "pairs", "all"):
+            assert row[key].keys() == names
+            assert all(0 <= found["average"] <= 100 for found in row[key].values())
+        assert 0 <= row["with contrast"]["false_alarms_unseen"] <= 100
+    assert frozen["n_training"] == 0 < learned["n_training"]
+    assert learned["task_weights"].keys() >= {"manipulated", "sources_alike"}
+    assert "beside_frozen" in learned
+    file = tmp_path / "rows.jsonl"
+    file.write_text(printed)
+    assert f"| {alike} | with contrast |" in summary([file])
 
 
 def test_no_generated_face_and_no_unseen_source_is_in_training(root, features):
