@@ -21,7 +21,7 @@ from sklearn.model_selection import (
 )
 
 from sklearn_blades import BladesEncoder, BladesOneClass, make_detector
-from sklearn_blades.photos import records
+from sklearn_blades.photos import pixels
 from sklearn_blades.pretext import Manipulated, OrdinalTag
 from sklearn_blades.storage import cache
 from sklearn_blades.towers import embed as inference
@@ -52,9 +52,9 @@ class CountingEncoder(BladesEncoder):
             time.sleep(0.2)  # so that another process would be at the same photographs
             return forward(embedding, pixels, *args)
 
-        open_photo, forward = records.open_photo, inference._forward
+        open_photo, forward = pixels.open_photo, inference._forward
         with (
-            mock.patch.object(records, "open_photo", opened),
+            mock.patch.object(pixels, "open_photo", opened),
             mock.patch.object(inference, "_forward", embedded),
         ):
             return super().transform(X)
