@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..errors import PhotoError
 from .colour import to_srgb
-from .files import check_still, open_header
+from .files import check_still, name_of, open_header
 from .tags import orientation
 
 _UPRIGHT = {
@@ -100,6 +101,8 @@ class Picture:
 
     def __init__(self, source):
         self.size, self.format = header(source)
+        if min(self.size) < 1:  # Pillow and numpy make such pictures; no file is one
+            raise PhotoError(name_of(source), "has no pixels.")
         self._source, self._decoded = source, {}
 
     def at_least(self, side):

@@ -295,6 +295,13 @@ def test_haar_looks_at_a_finer_copy_only_where_the_first_shows_no_face(tmp_path,
         assert decodings == decoded
 
 
+@pytest.mark.parametrize("size", [(0, 0), (0, 5), (5, 0)])
+@pytest.mark.parametrize("how", ["whole", lambda image: [(0.2, 0.2, 0.8, 0.8)]])
+def test_a_picture_without_pixels_is_named(size, how):
+    with pytest.raises(PhotoError, match=r"<Image>: has no pixels\."):
+        face_crop(Image.new("RGB", size), face_locator=how)
+
+
 def test_a_locator_may_draw_on_what_it_is_given(tmp_path):
     def drawing(image):
         image.paste((255, 0, 0), (0, 0, *image.size))
