@@ -22,7 +22,7 @@ from .faces import Face, as_face
 # A JPEG of 12 megapixels is decoded to a quarter for both.
 SEARCH_SIDES = (500, 1000)
 # YuNet learned from faces of 10 to 300 px: those that fill the picture need fewer pixels.
-_YUNET_SIDES = (*SEARCH_SIDES, 250)
+_YUNET_SIDES = (*SEARCH_SIDES, 256)
 _YUNET_LEAST = 10  # px: a copy that is narrower holds no face for it
 _YUNET_SCORE = (
     0.9  # OpenCV's own default: of 249 photographs of other things it finds 1 face; Haar 10

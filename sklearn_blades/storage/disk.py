@@ -33,7 +33,7 @@ _MOST_FORMS = 1 << 10  # kinds of arrays that one temporary file holds
 
 
 def _short(key):
-    """A key in 16 bytes, by which millions take a third of the memory."""
+    """A key in 16 bytes, by which millions take less than half the memory."""
     return hashlib.blake2b(key.encode(), digest_size=16).digest()
 
 
@@ -41,7 +41,7 @@ class ArrayOverflow:
     """Arrays one behind the other in a temporary file, for this process and its forked copies.
 
     The file is this user's alone, on POSIX without a name to open it by, and it is gone with the
-    process, also after a crash. It is made when it is first needed. An entry takes some 190 bytes
+    process, also after a crash. It is made when it is first needed. An entry takes some 140 bytes
     of memory.
 
     A forked copy reads what was there when it was forked. It never writes to the same file, where
@@ -60,11 +60,12 @@ class ArrayOverflow:
 
     def read(self, key):
         """Return the array, read-only, or None."""
-        place = self._places.get(_short(key))
+        places, forms = self._tables  # together: another thread may forget everything meanwhile
+        place = places.get(_short(key))
         if place is None:
             return None
         offset, form = divmod(place, _MOST_FORMS)
-        file, shape, dtype, size = self._forms[form]
+        file, shape, dtype, size = forms[form]
         try:
             raw = file.read(offset, size)
         except OSError:
@@ -74,8 +75,9 @@ class ArrayOverflow:
     def write(self, key, array):
         """Keep an array, while there is room; where that fails, one warning says so."""
         with LOCK:
-            full = self._used + array.nbytes > self.max_bytes or len(self._forms) == _MOST_FORMS
-            if full or self._failed or _short(key) in self._places:
+            places, forms = self._tables
+            full = self._used + array.nbytes > self.max_bytes or len(forms) == _MOST_FORMS
+            if full or self._failed or _short(key) in places:
                 return
             try:
                 if self._file is None or self._file.owner != os.getpid():
@@ -91,16 +93,16 @@ class ArrayOverflow:
                 )
                 return
             form = self._file, array.shape, array.dtype, array.nbytes
-            if form not in self._forms:  # of a few: arrays of one form share it
-                self._forms.append(form)
+            if form not in forms:  # of a few: arrays of one form share it
+                forms.append(form)
             # One number, since millions of tuples would take more room than what they speak of.
-            self._places[_short(key)] = offset * _MOST_FORMS + self._forms.index(form)
+            places[_short(key)] = offset * _MOST_FORMS + forms.index(form)
             self._used += array.nbytes
 
     def clear(self):
         """Forget everything; the file closes when nobody is reading any more."""
         with LOCK:
-            self._places, self._forms = {}, []
+            self._tables = {}, []
             self._file, self._used, self._failed = None, 0, False
 
 

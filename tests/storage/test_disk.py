@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sklearn_blades.storage import disk
 from sklearn_blades.storage.cache import ArrayCache, cache_for, key_of
 from sklearn_blades.storage.disk import ArrayFolder, _PrivateFile
 
@@ -323,3 +324,26 @@ class TestFolderThatCannotBe:
                 other = ArrayFolder(tmp_path)
                 asked = pool.submit(other.lock, "abc", ExitStack(), wait=False)
                 assert asked.result(timeout=20) is False
+
+
+class Forgetful(dict):
+    """A table after whose every answer everything is forgotten, and other arrays are kept."""
+
+    def get(self, key):
+        place = super().get(key)
+        self.overflow.clear()
+        self.overflow.write("another", np.full(7, 9.0))
+        return place
+
+
+def test_what_is_forgotten_while_it_is_read_is_whole():
+    overflow = disk.ArrayOverflow()
+    overflow.write("first", np.arange(3.0))
+    overflow.write("second", np.arange(5))
+    places, forms = overflow._tables
+    table = Forgetful(places)
+    table.overflow = overflow
+    overflow._tables = table, forms
+    np.testing.assert_array_equal(overflow.read("second"), np.arange(5))
+    assert overflow.read("second") is None
+    np.testing.assert_array_equal(overflow.read("another"), np.full(7, 9.0))
