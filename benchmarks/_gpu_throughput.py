@@ -21,10 +21,10 @@ from ._made import _enlarge, n_cores
 from ._measure import rounds
 
 TRANSFORMS = (  # architecture, precision, photographs, whether at 12 megapixels
-    ("blades-rn50", "float32", 2048, False),
-    ("blades-rn50", "bfloat16", 2048, False),
-    ("blades-tiny", "float32", 2048, False),
-    ("blades-rn50", "float32", 192, True),
+    ("blades-rn50", "float32", 1024, False),
+    ("blades-rn50", "bfloat16", 1024, False),
+    ("blades-tiny", "float32", 1024, False),
+    ("blades-rn50", "float32", 96, True),
 )
 DISTINCT = 48  # photographs that are made; the others are the same files under other names
 

@@ -45,7 +45,7 @@ class Section(NamedTuple):
 SECTIONS = (
     Section("tests", 120),
     Section("step", 100),
-    Section("transform", 90),
+    Section("transform", 150),
     Section("look_ahead", 45),
     Section("mixture", 60),
     Section("full_card", 40),

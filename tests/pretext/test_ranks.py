@@ -88,9 +88,13 @@ def _result(pipe):
 
 @pytest.fixture(scope="module")
 def vit(tmp_path_factory):
+    register_vit(tmp_path_factory.mktemp("configs"))
+
+
+def register_vit(folder):
     text = {"context_length": 77, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1}
     vision = {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8}
-    config = tmp_path_factory.mktemp("configs") / f"{VIT}.json"
+    config = Path(folder) / f"{VIT}.json"
     config.write_text(json.dumps({"embed_dim": 32, "vision_cfg": vision, "text_cfg": text}))
     open_clip.add_model_config(config)
 
@@ -236,7 +240,7 @@ def counted(photos, **params):
 
 def test_two_ranks_with_batchnorm_that_torchrun_began(photos, tmp_path):
     run = ["torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
-    command = [sys.executable, "-m", *run, __file__, tmp_path, *photos[:24]]
+    command = [sys.executable, "-m", *run, __file__, "counted", tmp_path, *photos[:24]]
     subprocess.run(command, check=True, timeout=100)
     (one, kept, *did), (other, other_kept, *other_did) = (
         pickle.loads((tmp_path / str(rank)).read_bytes()) for rank in range(2)
@@ -250,6 +254,27 @@ def test_two_ranks_with_batchnorm_that_torchrun_began(photos, tmp_path):
     # Rank 0 alone cuts, prints and warns.
     assert did == [24, 1, ["a doubt"]]
     assert other_did == [0, 0, []]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_two_ranks_that_talk_through_nccl(alone, photos, tmp_path):
+    # It refuses two ranks on one card, unless it takes them for two machines.
+    port, begun = free_port(), []
+    for rank in "01":
+        env = {"RANK": rank, "LOCAL_RANK": "0", "WORLD_SIZE": "2", "NCCL_HOSTID": rank}
+        env |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        env |= {"NCCL_SOCKET_IFNAME": "lo", "GLOO_SOCKET_IFNAME": "lo"}
+        command = [sys.executable, __file__, "on_cards", tmp_path, *photos[:N]]
+        begun.append(subprocess.Popen(command, env=os.environ | env))
+    try:
+        assert [rank.wait(timeout=SECONDS) for rank in begun] == [0, 0]
+    finally:
+        for rank in begun:
+            rank.kill()
+    one, other = (pickle.loads((tmp_path / rank).read_bytes()) for rank in "01")
+    assert_equal(one, other, rtol=0, atol=0)
+    assert_equal(one, alone, rtol=1e-5, atol=1e-8)
 
 
 def test_ranks_that_differ_end_with_one_sentence(photos, tmp_path):
@@ -347,8 +372,18 @@ def test_a_rank_that_does_not_answer_is_not_waited_for_endlessly(monkeypatch):
     assert heard == b"!"
 
 
-if __name__ == "__main__":  # a rank that torchrun began, with another seed
-    folder, *paths = sys.argv[1:]
+def on_cards(folder, paths):
+    """What a rank learns in float64 on its card."""
+    register_vit(folder)
+    return fitted(paths, **EXACT, device="cuda")
+
+
+if __name__ == "__main__":  # a rank of its own; counted with another seed than the others
+    how, folder, *paths = sys.argv[1:]
     rank = os.environ["RANK"]
-    made = counted(paths, max_epochs=1, random_state=np.random.RandomState(int(rank)))
+    if how == "counted":
+        seed = np.random.RandomState(int(rank))
+        made = counted(paths, max_epochs=1, random_state=seed)
+    else:
+        made = on_cards(folder, paths)
     Path(folder, rank).write_bytes(pickle.dumps(made))
