@@ -84,10 +84,17 @@ class OpenFile(os.PathLike):
     path : str
         By which messages name it.
     stream : binary file object
+
+    Attributes
+    ----------
+    image : PIL image or None
+        As `open_header` yields it, which is asked several times and takes the header apart once.
+        Whoever decodes its pixels takes it away: it can be decoded at one scale only.
     """
 
     def __init__(self, path, stream):
         self.path, self.stream = path, stream
+        self.image: Image.Image | None = None
 
     def __fspath__(self):
         return self.path
@@ -154,8 +161,12 @@ def open_header(source):
         with ExitStack() as stack:
             if isinstance(source, Image.Image):
                 image = source
+            elif isinstance(source, OpenFile) and source.image is not None:
+                image = source.image
             else:
                 image = _identify(stack.enter_context(_stream(source)), name)
+                if isinstance(source, OpenFile):
+                    source.image = image
             if image.width * image.height > MAX_PIXELS:
                 raise OversizedPhotoError(
                     name,

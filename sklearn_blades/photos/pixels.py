@@ -8,7 +8,7 @@ from PIL import Image
 
 from ..errors import PhotoError
 from .colour import to_srgb
-from .files import check_still, name_of, open_header
+from .files import OpenFile, check_still, name_of, open_header
 from .tags import orientation
 
 _UPRIGHT = {
@@ -63,6 +63,8 @@ def open_photo(source: Any, *, min_size: Any = None) -> Image.Image:
     with open_header(source) as image:
         check_still(source, image)
         turn = orientation(image)
+        if isinstance(source, OpenFile):
+            source.image = None
         if min_size is not None and image is not source:
             image.draft(None, (min_size, min_size))
         return _turned(to_rgb(image), turn)

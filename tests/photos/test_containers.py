@@ -77,6 +77,13 @@ def test_spliced_files_read_like_files():
             assert spliced.read(size) == whole[start : start + size]
     assert spliced.seek(-2, io.SEEK_END) == 23
     assert spliced.seek(-3, io.SEEK_CUR) == spliced.tell() == 20
+    spliced.seek(30)
+    assert spliced.read(1) == Spliced(stream, []).read() == b""
+    assert spliced.getvalue() == stream.getvalue()  # for libtiff, which reads the original
+    with pytest.raises(AttributeError):
+        spliced.nothing  # noqa: B018
+    del spliced
+    assert not stream.closed
 
 
 @pytest.mark.parametrize(

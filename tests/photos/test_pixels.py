@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from sklearn_blades.errors import OversizedPhotoError, PhotoError
-from sklearn_blades.photos import read_photos
-from sklearn_blades.photos.pixels import resized
-from sklearn_blades.photos.records import face_crop, open_photo
+from sklearn_blades.photos import files, read_exif, read_photos
+from sklearn_blades.photos.files import opened
+from sklearn_blades.photos.pixels import header, resized
+from sklearn_blades.photos.records import exif_of, face_crop, open_photo
 from tests.drawn import block, portrait
 
 
@@ -127,6 +128,36 @@ def test_paths_bytes_and_images_agree(paths):
     pixels = np.asarray(open_photo(paths[0]))
     assert np.array_equal(np.asarray(open_photo(str(paths[0]))), pixels)
     assert np.array_equal(np.asarray(open_photo(paths[0].read_bytes())), pixels)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+def test_an_open_file_is_taken_apart_once_for_all_but_a_second_decoding(
+    form, tmp_path, monkeypatch
+):
+    path = saved(tmp_path, "a", portrait(400, 320), format=form, exif=block())
+    whole, small = open_photo(path), open_photo(path, min_size=80)
+    taken, real = [], files._identify
+    monkeypatch.setattr(files, "_identify", lambda *args: taken.append(1) or real(*args))
+    with opened(path) as file:
+        facts, size = exif_of(file), header(file)
+        assert (facts, size) == (read_exif(path), (whole.size, form))
+        taken.clear()
+        assert np.array_equal(open_photo(file, min_size=80), small)
+        assert not taken
+        assert np.array_equal(open_photo(file), whole)
+        assert (exif_of(file), header(file)) == (facts, size)
+        assert np.array_equal(open_photo(file), whole)
+        assert len(taken) == 2  # one for each decoding after the first
+    with opened(saved_bytes(tmp_path, path.read_bytes()[:-700])) as cut:
+        for _ in range(2):  # what failed once is not taken for what it was before
+            with pytest.raises(PhotoError):
+                open_photo(cut)
+
+
+def saved_bytes(folder, content):
+    path = folder / "cut"
+    path.write_bytes(content)
+    return path
 
 
 def png_header(width, height):
