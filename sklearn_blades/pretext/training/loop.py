@@ -133,18 +133,25 @@ class BilevelNet(NeuralNet):
         self.stop_, self.records_ = False, []
         self._resume()
         check_together(self)
-        for epoch in range(len(self.history), self.max_epochs):
-            self.notify("on_epoch_begin", dataset_train=X, dataset_valid=None)
-            self._begin_epoch(loader, epoch)
-            self.saved_ = time.monotonic()
-            self.run_single_epoch(loader, training=True, prefix="train", step_fn=self.train_step)
-            self.notify("on_epoch_end", dataset_train=X, dataset_valid=None)
-            self.records_ = []
-            check_together(self)
-            self._save()
-            if self.ranks.once(lambda: self.stop_):
-                break
+        try:
+            for epoch in range(len(self.history), self.max_epochs):
+                self._run_epoch(loader, epoch, X)
+                if self.ranks.once(lambda: self.stop_):
+                    break
+        finally:
+            # As garbage a loader would be found late, and then wait five seconds for each worker.
+            self.outer_loader_ = self.outer_batches_ = None
         return self
+
+    def _run_epoch(self, loader, epoch, X):
+        self.notify("on_epoch_begin", dataset_train=X, dataset_valid=None)
+        self._begin_epoch(loader, epoch)
+        self.saved_ = time.monotonic()
+        self.run_single_epoch(loader, training=True, prefix="train", step_fn=self.train_step)
+        self.notify("on_epoch_end", dataset_train=X, dataset_valid=None)
+        self.records_ = []
+        check_together(self)
+        self._save()
 
     def _begin_epoch(self, loader, epoch):
         """Set both loaders to where the epoch stands: at its start, but for a resumed one."""

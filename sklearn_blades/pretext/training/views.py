@@ -94,7 +94,11 @@ def collate(photos):
 def view_loader(
     dataset, *, batch_size, exif_fraction=1.0, n_workers=0, pin_memory=False, share=slice(None)
 ):
-    """Load a share of batches of about ``batch_size`` views, in ``n_workers`` processes."""
+    """Load a share of batches of about ``batch_size`` views, in ``n_workers`` processes.
+
+    Views are drawn by seed, epoch and photograph alone. What a loader draws for its workers comes
+    from a generator of its own, so that towers that draw at random draw the same in any case.
+    """
     size = max(1, batch_size // dataset.views_per_photo)
     known = dataset.targets.known
     batches = PhotoBatches(known, size, exif_fraction=exif_fraction, seed=dataset.seed, share=share)
@@ -105,6 +109,7 @@ def view_loader(
         num_workers=n_workers,
         persistent_workers=n_workers > 0,
         pin_memory=pin_memory,
+        generator=torch.Generator(),
     )
 
 

@@ -1,7 +1,11 @@
 """The loop of pretraining: what it asks of an accelerator."""
 
+import gc
 import itertools
+import multiprocessing
 import pickle
+import time
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -85,6 +89,29 @@ def test_no_step_waits_for_a_number(problem, params):
     net.run_single_epoch = watched
     net.fit(problem[1])
     assert met == [(3, [])]
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_workers_end_with_the_fit(problem, stopped):
+    """Not when garbage is collected, which took 5 seconds a worker, in whatever came next."""
+
+    def interrupt(batch, **params):
+        raise KeyboardInterrupt
+
+    net = net_for(problem, n_workers=1)
+    if stopped:
+        step = net.train_step
+        net.train_step = lambda batch: (step(batch), interrupt(batch))
+    gc.disable()
+    try:
+        with pytest.raises(KeyboardInterrupt) if stopped else nullcontext():
+            net.fit(problem[1])
+        started = time.monotonic()
+        assert not multiprocessing.active_children()
+        gc.collect()
+        assert time.monotonic() - started < 4
+    finally:
+        gc.enable()
 
 
 def test_the_watch_sees_what_waits():

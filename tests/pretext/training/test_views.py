@@ -47,6 +47,13 @@ def test_each_photo_comes_untouched_and_manipulated(crops, exifs):
     assert not torch.equal(pixels[0], pixels[1])
 
 
+@pytest.mark.parametrize("n_workers", [0, 1])
+def test_a_loader_leaves_the_towers_generator_alone(crops, exifs, n_workers):
+    before = torch.get_rng_state()
+    epochs(dataset(crops, exifs), n_workers)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_nothing_but_the_manipulation_sets_a_pair_apart(crops, exifs):
     data = dataset(crops, exifs)
     pairs = [[view for view, _ in data[epoch, 0, True]] for epoch in range(12)]
