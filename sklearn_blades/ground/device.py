@@ -88,15 +88,23 @@ def autocast(device, precision):
 
 
 def random_state(device):
-    """The states of torch's generators that a computation on ``device`` draws from."""
+    """The states of torch's generators that a computation on ``device`` draws from.
+
+    None while the computation is recorded as a CUDA graph: nothing is drawn in one, nor may the
+    generator be asked.
+    """
     states = [torch.get_rng_state()]
     if torch.device(device).type == "cuda":
+        if torch.cuda.is_current_stream_capturing():
+            return []
         states.append(torch.cuda.get_rng_state(device))
     return states
 
 
 def set_random_state(states, device):
     """Put back what `random_state` took; what it took on a CPU says nothing of a GPU."""
+    if not states:
+        return
     torch.set_rng_state(states[0].cpu())
     if torch.device(device).type == "cuda" and len(states) > 1:
         torch.cuda.set_rng_state(states[1].cpu(), device)

@@ -49,7 +49,7 @@ def hypergradient(
     params: dict[str, Tensor],
     weights: Any,
     *,
-    lr: float,
+    lr: float | Tensor,
     method: str = "auto",
     inner_step: tuple[Tensor, dict[str, Tensor]] | None = None,
     metric: dict[str, Tensor] | None = None,
@@ -71,7 +71,7 @@ def hypergradient(
         The parameters theta.
     weights : Tensor of shape (K,)
         The task weights lambda.
-    lr : float
+    lr : float or Tensor of shape ()
         Length a of the virtual step.
     method : {"auto", "jvp", "central"}, default="auto"
         ``"jvp"``: exact, by forward-mode differentiation. ``"central"``: a central difference of
@@ -119,7 +119,7 @@ def hypergradient(
     losses, gradient = inner_step
     with torch.no_grad():
         step = _measured(gradient, metric)
-        ahead = {name: value.sub(step[name], alpha=lr) for name, value in params.items()}
+        ahead = {name: value - lr * step[name] for name, value in params.items()}
     outer_loss, direction = _value_and_gradient(outer, ahead)
     direction = _measured(reduce(direction), metric)  # M is diagonal: <M g, v> = <g, M v>
     if method == "auto":

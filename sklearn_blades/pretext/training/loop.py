@@ -13,6 +13,7 @@ from ...ground.ranks import ALONE
 from ..bilevel import TaskWeights, adam_metric, hypergradient
 from ..rates import rate_factor
 from . import runs
+from .graphs import Recorded
 from .health import check_epoch, check_together, epoch_means
 from .views import endless, view_loader
 
@@ -104,7 +105,14 @@ class BilevelNet(NeuralNet):
             self.weight_optimizer_ = torch.optim.Adam(
                 self.criterion_.parameters(), lr=self.weight_lr, fused=True
             )
+        self.recorded_ = Recorded(self.module_) if self._may_be_recorded() else None
         return self
+
+    def _may_be_recorded(self):
+        """Ranks wait for each other inside a step, and what a user's task does is not known."""
+        ours, *_ = __name__.partition(".")
+        own = all(type(task).__module__.partition(".")[0] == ours for task in self.tasks)
+        return torch.device(self.device).type == "cuda" and self.ranks.size == 1 and own
 
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         # skorch ends a run quietly at Ctrl-C; half-trained towers must not pass for fitted ones.
@@ -174,23 +182,22 @@ class BilevelNet(NeuralNet):
                 self.saved_ = time.monotonic()
 
     def train_step(self, batch, **fit_params):
-        pixels, targets, whole = self._on_device(batch)
+        inner, outer = self._on_device(batch), None
+        if self.criterion_.learned and self.schedule_.last_epoch % self.outer_interval == 0:
+            outer = self._on_device(next(self.outer_batches_))
         self._set_training(True)
         self.optimizer_.zero_grad()
-        drawn = random_state(self.device)
-        with autocast(self.device, self.precision):
-            logits = self.module_(pixels)
-        losses = self.tasks.losses(whole(logits), targets)
-        loss = self.criterion_(losses)
-        loss.backward()
-        self._average()
-        outer_loss = torch.full_like(loss.detach(), float("nan"))
-        if self.criterion_.learned and self.schedule_.last_epoch % self.outer_interval == 0:
-            outer_loss = self._learn_weights(pixels, targets, whole, losses.detach(), drawn)
-        counts = self.tasks.counts(targets)
-        self.records_.append((loss.detach(), losses.detach(), counts, outer_loss))
+        lr = self.optimizer_.param_groups[0]["lr"]
+        if self.recorded_ is None:
+            *record, slopes = self._gradients(inner, outer, lr)
+        else:
+            *record, slopes = self.recorded_(self._gradients, inner, outer, lr)
+        if outer is not None:
+            self._learn_weights(slopes)
+        self.records_.append(tuple(record))
         self.optimizer_.step()
         self.schedule_.step()
+        loss, losses, *_ = record
         return {"loss": loss, "y_pred": losses}
 
     def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
@@ -203,6 +210,32 @@ class BilevelNet(NeuralNet):
 
     # One step -------------------------------------------------------------------------------
 
+    def _gradients(self, inner, outer, lr):
+        """All that a step computes before anything moves; the towers keep their gradients.
+
+        Returns
+        -------
+        tuple of Tensor
+            The loss, those of the tasks, how many views each was asked about, the outer loss, and
+            its slopes along the task weights: NaN where there is no outer batch.
+        """
+        pixels, targets, whole = inner
+        drawn = random_state(self.device)
+        with autocast(self.device, self.precision):
+            logits = self.module_(pixels)
+        losses = self.tasks.losses(whole(logits), targets)
+        loss = self.criterion_(losses)
+        loss.backward()
+        self._average()
+        loss, losses = loss.detach(), losses.detach()
+        outer_loss, slopes = torch.full_like(loss, torch.nan), torch.full_like(losses, torch.nan)
+        if outer is not None:
+            result = self._look_ahead(inner, outer, lr, losses, drawn)
+            # The common factor lr would only push Adam's input towards its epsilon
+            # (docs/method.md, section 5).
+            outer_loss, slopes = result.outer_loss, result.weights / lr
+        return loss, losses, self.tasks.counts(targets), outer_loss, slopes
+
     def _average(self):
         """Gradients, and what BatchNorm keeps for later, become the means over the ranks."""
         if self.ranks.size == 1:
@@ -213,8 +246,10 @@ class BilevelNet(NeuralNet):
         for name, mean in self.ranks.mean(kept).items():
             kept[name].copy_(mean)
 
-    def _learn_weights(self, pixels, targets, whole, losses, drawn):
-        """One step of Adam on lambda; the inner pass is the training step's own."""
+    def _look_ahead(self, inner, outer, lr, losses, drawn):
+        """The hypergradient; the inner pass is the training step's own."""
+        pixels, targets, whole = inner
+        outer_pixels, outer_targets, outer_whole = outer
         # Parameters that no task uses have no gradient: they stand still, ahead and after.
         named = {n: p for n, p in self.module_.named_parameters() if p.grad is not None}
 
@@ -224,25 +259,23 @@ class BilevelNet(NeuralNet):
             buffers = {name: value.clone() for name, value in self.module_.named_buffers()}
             return functional_call(self.module_, {**params, **buffers}, inputs)
 
-        def inner(params):
+        def inner_losses(params):
             # Towers that drop paths at random drop those of the training step, on both sides of
             # the difference: else it measures the draw.
             with replayed(drawn, self.device):
                 return self.tasks.losses(whole(logits_at(params, pixels)), targets)
 
-        outer_pixels, outer_targets, outer_whole = self._on_device(next(self.outer_batches_))
         # The outer loss is one task's: the prompts of the others need not be read for it.
         primary, columns = self.tasks[self.primary], self.tasks.slices[self.primary]
-        outer_target = outer_targets[self.primary]
+        target = outer_targets[self.primary]
 
-        def outer(params):
-            return primary.loss(outer_whole(logits_at(params, outer_pixels, columns)), outer_target)
+        def primary_loss(params):
+            return primary.loss(outer_whole(logits_at(params, outer_pixels, columns)), target)
 
-        lr = self.optimizer_.param_groups[0]["lr"]
         with full_precision(self.device):
-            result = hypergradient(
-                inner,
-                outer,
+            return hypergradient(
+                inner_losses,
+                primary_loss,
                 named,
                 self.criterion_.values,
                 lr=lr,
@@ -251,13 +284,13 @@ class BilevelNet(NeuralNet):
                 metric=adam_metric(self.optimizer_, named) if self.look_ahead == "adamw" else None,
                 reduce=self.ranks.mean,
             )
+
+    def _learn_weights(self, slopes):
+        """One step of Adam on lambda."""
         self.weight_optimizer_.zero_grad()
-        # The common factor lr would only push Adam's input towards its epsilon (docs/method.md,
-        # section 5).
         values = self.criterion_.values
-        values.backward((result.weights / lr).to(values.dtype))
+        values.backward(slopes.to(values.dtype))
         self.weight_optimizer_.step()
-        return result.outer_loss
 
     def _on_device(self, batch):
         """Pixels of this rank, targets of all, and what gathers the logits of all."""
