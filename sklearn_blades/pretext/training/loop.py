@@ -134,8 +134,9 @@ class BilevelNet(NeuralNet):
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         loader = self.get_iterator(X, training=True)
         self.n_steps_ = n_steps = max(1, self.max_epochs * len(loader))
+        warmup = self.warmup  # a function that knew the net would keep it, and its memory, alive
         self.schedule_ = LambdaLR(
-            self.optimizer_, lambda step: rate_factor(step, n_steps, warmup=self.warmup)
+            self.optimizer_, lambda step: rate_factor(step, n_steps, warmup=warmup)
         )
         self.outer_loader_ = self.get_iterator(self.outer) if self.criterion_.learned else None
         self.stop_, self.records_ = False, []
@@ -149,6 +150,9 @@ class BilevelNet(NeuralNet):
         finally:
             # As garbage a loader would be found late, and then wait five seconds for each worker.
             self.outer_loader_ = self.outer_batches_ = None
+            # Gradients are as large as the towers, which are kept; a recording is larger.
+            self.recorded_ = None
+            self.module_.zero_grad()
         return self
 
     def _run_epoch(self, loader, epoch, X):

@@ -5,6 +5,7 @@ import itertools
 import multiprocessing
 import pickle
 import time
+import weakref
 from contextlib import nullcontext
 
 import pytest
@@ -110,6 +111,20 @@ def test_workers_end_with_the_fit(problem, stopped):
         assert not multiprocessing.active_children()
         gc.collect()
         assert time.monotonic() - started < 4
+    finally:
+        gc.enable()
+
+
+def test_nothing_of_a_fit_is_left_but_the_towers(problem):
+    """An optimizer holds twice what they do, and gradients as much again."""
+    net = net_for(problem)
+    gc.disable()
+    try:
+        net.fit(problem[1])
+        assert all(parameter.grad is None for parameter in net.module_.parameters())
+        gone = weakref.ref(net)
+        del net
+        assert gone() is None
     finally:
         gc.enable()
 
