@@ -14,8 +14,8 @@ from ..bilevel import TaskWeights, adam_metric, hypergradient
 from ..rates import rate_factor
 from . import runs
 from .graphs import Recorded
-from .health import check_epoch, check_together, epoch_means
-from .views import endless, view_loader
+from .health import Records, check_epoch, check_together, epoch_means
+from .views import end_workers, endless, view_loader
 
 
 class BilevelNet(NeuralNet):
@@ -139,7 +139,7 @@ class BilevelNet(NeuralNet):
             self.optimizer_, lambda step: rate_factor(step, n_steps, warmup=warmup)
         )
         self.outer_loader_ = self.get_iterator(self.outer) if self.criterion_.learned else None
-        self.stop_, self.records_ = False, []
+        self.stop_, self.records_ = False, Records(len(loader))
         self._resume()
         check_together(self)
         try:
@@ -148,7 +148,7 @@ class BilevelNet(NeuralNet):
                 if self.ranks.once(lambda: self.stop_):
                     break
         finally:
-            # As garbage a loader would be found late, and then wait five seconds for each worker.
+            end_workers(loader, self.outer_loader_)
             self.outer_loader_ = self.outer_batches_ = None
             # Gradients are as large as the towers, which are kept; a recording is larger.
             self.recorded_ = None
@@ -161,7 +161,7 @@ class BilevelNet(NeuralNet):
         self.saved_ = time.monotonic()
         self.run_single_epoch(loader, training=True, prefix="train", step_fn=self.train_step)
         self.notify("on_epoch_end", dataset_train=X, dataset_valid=None)
-        self.records_ = []
+        self.records_ = Records(len(loader))
         check_together(self)
         self._save()
 
@@ -198,7 +198,7 @@ class BilevelNet(NeuralNet):
             *record, slopes = self.recorded_(self._gradients, inner, outer, lr)
         if outer is not None:
             self._learn_weights(slopes)
-        self.records_.append(tuple(record))
+        self.records_.append(record)
         self.optimizer_.step()
         self.schedule_.step()
         loss, losses, *_ = record
@@ -320,7 +320,7 @@ class BilevelNet(NeuralNet):
             {
                 "states": {part: owner.state_dict() for part, owner in self._state().items()},
                 "history": json.dumps(done, default=float),
-                "records": [[part.cpu() for part in record] for record in self.records_],
+                "records": self.records_.table,
                 "random": [state.cpu() for state in random_state(self.device)],
                 "seed": self.seed,
             }
@@ -336,5 +336,6 @@ class BilevelNet(NeuralNet):
         for part, owner in self._state().items():
             owner.load_state_dict(content["states"][part])
         self.history.extend(json.loads(content["history"]))
-        self.records_ = [tuple(p.to(self.device) for p in record) for record in content["records"]]
+        if content["records"] is not None:
+            self.records_.extend(content["records"].to(self.device))
         set_random_state(content["random"], self.device)

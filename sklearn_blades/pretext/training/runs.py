@@ -18,7 +18,7 @@ SAVE_SECONDS = 600
 """An epoch that takes longer than this is saved in the middle too."""
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
-_MAGIC = b"sklearn_blades checkpoint 1\n"
+_MAGIC = b"sklearn_blades checkpoint 2\n"
 _DIGEST = hashlib.sha256().digest_size
 
 

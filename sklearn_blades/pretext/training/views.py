@@ -113,6 +113,18 @@ def view_loader(
     )
 
 
+def end_workers(*loaders):
+    """Stop the processes of loaders now; None has none.
+
+    torch does so when a loader is deleted. One that is found as garbage waits five seconds for each
+    worker, and one whose loop broke off lives as long as the error's traceback.
+    """
+    for loader in loaders:
+        iterator = getattr(loader, "_iterator", None)  # only that of workers that persist is kept
+        if iterator is not None:
+            iterator._shutdown_workers()
+
+
 def endless(loader, first_epoch, skip=0):
     """Batches of one epoch after another, from a place in the first on."""
     passes, skip = divmod(skip, len(loader))

@@ -6,7 +6,7 @@ import warnings
 import pytest
 import torch
 
-from sklearn_blades.pretext.training.health import check_epoch, epoch_means
+from sklearn_blades.pretext.training.health import Records, check_epoch, epoch_means
 
 NAN = float("nan")
 
@@ -17,11 +17,14 @@ def record(losses, counts, outer=NAN):
 
 
 def test_losses_are_means_over_known_rows_of_the_epoch():
-    records = [
-        record([0.3, 0.0], [3, 0], 0.5),
-        record([0.1, 0.0], [1, 0]),
-        record([0.0, 0.0], [0, 0]),
-    ]
+    records = Records(4)  # a resumed epoch may end early
+    assert (len(records), records.table) == (0, None)
+    records.append(record([0.3, 0.0], [3, 0], 0.5))
+    records.append(record([0.1, 0.0], [1, 0]))
+    saved, records = records.table, Records(4)
+    records.extend(saved)
+    records.append(record([0.0, 0.0], [0, 0]))
+    assert len(records) == 3
     row = epoch_means(records, ["a", "b"], [1.0, 1.0])
     assert row["losses"]["a"] == pytest.approx((3 * 0.3 + 1 * 0.1) / 4)
     assert row["losses"]["b"] != row["losses"]["b"]  # NaN: nothing was known
