@@ -16,6 +16,7 @@ _MOUTH = (0.50, 0.79)
 # The middle way between that and tighter boxes (eyes at 0.31, mouth at 0.73), for ready-made crops:
 _WHOLE_EYES = ((0.30, 0.35), (0.70, 0.35))
 _WHOLE_MOUTH = (0.50, 0.76)
+_FURTHEST = (-2.0, 3.0)  # so far a box may reach over the image: what is further is meant as pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Face:
         left, top, right, bottom, *points = numbers.tolist()
         if not (left < right and top < bottom):
             raise ValueError(f"box={self.box!r}: (left, top, right, bottom) with a positive area.")
-        if max(right, bottom) > 3 or min(left, top) < -2:
+        if max(right, bottom) > _FURTHEST[1] or min(left, top) < _FURTHEST[0]:
             raise ValueError(
                 f"box={self.box!r} looks like pixels; give fractions of the image: divide left "
                 "and right by its width, top and bottom by its height."
@@ -88,13 +89,17 @@ class Face:
         return (right - left) * (bottom - top)
 
     def moved(self, box: Any) -> "Face":
-        """The same face in fractions of ``box``, a part of the image it is in now."""
+        """The same face in fractions of ``box``, a part of the image it is in now.
+
+        Of a face box that is many times as large, as one over all of a narrow picture may be, what
+        is far outside is left out.
+        """
         left, top, right, bottom = box
 
         def at(point):
             return (point[0] - left) / (right - left), (point[1] - top) / (bottom - top)
 
-        corners = (*at(self.box[:2]), *at(self.box[2:]))
+        corners = np.clip((*at(self.box[:2]), *at(self.box[2:])), *_FURTHEST).tolist()
         return Face(corners, (at(self.eyes[0]), at(self.eyes[1])), at(self.mouth))
 
 

@@ -1,6 +1,7 @@
 """Locators: from a picture to the faces in it, by OpenCV's detectors or by a callable."""
 
 import hashlib
+import reprlib
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -90,7 +91,15 @@ class Asked:
     find: Callable
 
     def __call__(self, image: Image.Image) -> list[Face]:
-        return [as_face(found) for found in self.find(image)]
+        found = self.find(image)
+        try:
+            return [as_face(face) for face in found]
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"face_locator={self.find!r} gave {reprlib.repr(found)}, where a list is needed, of "
+                "(left, top, right, bottom) in fractions of the picture; [] where it has no face. "
+                f"({error})"
+            ) from error
 
     def among(self, size: tuple[int, int], decoded: Callable[[int], Image.Image]) -> list[Face]:
         """As `Search.among`; the copy is not scaled, and may be drawn on."""

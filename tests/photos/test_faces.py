@@ -68,6 +68,14 @@ def test_a_crop_is_a_square_around_the_face():
     assert inside.eyes[1] == pytest.approx((0.5 + 0.02 * 400 / 60, 0.5 - 0.05 * 200 / 60))
 
 
+@pytest.mark.parametrize("size", [(3000, 40), (40, 3000)])
+def test_a_box_over_all_of_a_narrow_picture_is_cut(size):
+    part, inside = crop(Image.new("RGB", size), Face.from_box((0, 0, 1, 1)), 1.3)
+    assert part.size == (40, 40)
+    assert sorted(inside.box) == [-2, 0, 1, 3]
+    assert inside.mouth[size.index(3000)] != 0.79  # points are where they are
+
+
 @pytest.mark.parametrize(
     ("box", "expected"),
     [

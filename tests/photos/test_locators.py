@@ -25,6 +25,25 @@ def test_a_callable_may_give_boxes_or_faces():
     assert locator(lambda image: [(0.1, 0.1, 0.5, 0.5), face])(None) == [face, face]
 
 
+@pytest.mark.parametrize(
+    ("gives", "words"),
+    [
+        ((0.1, 0.1, 0.5, 0.5), "gave \\(0.1, 0.1, 0.5, 0.5\\), where a list is needed"),
+        (None, "gave None, where a list"),
+        ([(10, 10, 50, 50)], "looks like pixels"),
+        ([(0.1, 0.1, 0.5)], "of \\(left, top, right, bottom\\)"),
+    ],
+)
+def test_what_a_callable_gives_is_looked_at(gives, words):
+    with pytest.raises(ValueError, match=words):
+        locator(lambda image: gives)(portrait())
+
+
+def test_what_goes_wrong_in_a_callable_is_its_own():
+    with pytest.raises(ZeroDivisionError):
+        locator(lambda image: 1 / 0)(portrait())
+
+
 def test_haar_finds_the_drawn_face():
     pytest.importorskip("cv2")
     (found,) = locator("haar")(portrait())
