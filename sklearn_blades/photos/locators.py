@@ -96,8 +96,8 @@ class Asked:
             return [as_face(face) for face in found]
         except (TypeError, ValueError) as error:
             raise ValueError(
-                f"face_locator={self.find!r} gave {reprlib.repr(found)}, where a list is needed, of "
-                "(left, top, right, bottom) in fractions of the picture; [] where it has no face. "
+                f"face_locator={self.find!r} gave {reprlib.repr(found)}, where a list is needed: "
+                "of (left, top, right, bottom) in fractions of the picture, [] where no face is. "
                 f"({error})"
             ) from error
 
