@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import SmallFaceError
+from ..errors import PhotoError, SmallFaceError
 
 # Medians over some 300 portraits, in fractions of the face box. Haar's square box:
 _EYES = ((0.31, 0.40), (0.69, 0.40))
@@ -171,7 +171,7 @@ def crop(image, face, margin):
 
 
 def check_side(name: str, size: tuple[int, int], face: Face, least: float) -> None:
-    """Refuse a face that has too few pixels in its file.
+    """Refuse a face that has too few pixels in its file, and one that is not in it at all.
 
     Parameters
     ----------
@@ -186,9 +186,17 @@ def check_side(name: str, size: tuple[int, int], face: Face, least: float) -> No
 
     Raises
     ------
+    PhotoError
+        Where the box does not meet the picture.
     SmallFaceError
     """
     left, top, right, bottom = face.box
+    if max(left, top) >= 1 or min(right, bottom) <= 0:
+        raise PhotoError(
+            name,
+            f"its face box {tuple(round(x, 3) for x in face.box)} lies beside the picture; it "
+            "is (left, top, right, bottom) in fractions of the upright picture, 0 to 1.",
+        )
     side = min(max((right - left) * size[0], (bottom - top) * size[1]), *size)
     if round(side, 3) < least:  # 0.6 - 0.4 is a little less than 0.2
         raise SmallFaceError(

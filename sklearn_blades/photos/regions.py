@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import SmallFaceError
 from ..ground.types import Locator
-from .faces import square
+from .faces import check_side, square
 from .files import name_of, opened
 from .pixels import Picture
 from .records import faces_in, source_and_face
@@ -60,6 +60,7 @@ def face_region(
         else:
             if face is None:  # in the copies that `face_crop` looks at: both see the same face
                 face = faces_in(picture, name, face_locator)[0]
+            check_side(name, image.size, face, 0)
             box = square(image.size, face, face_margin)
     left, top, right, bottom = box
     shortest = min(right - left, bottom - top)

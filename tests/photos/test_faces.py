@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sklearn_blades.errors import PhotoError
 from sklearn_blades.photos.faces import (
     Face,
     as_face,
@@ -15,6 +16,8 @@ from sklearn_blades.photos.faces import (
     square,
     whole,
 )
+from sklearn_blades.photos.records import face_crop
+from sklearn_blades.photos.regions import face_region
 
 
 def test_a_face_holds_plain_tuples_and_sorts_its_eyes():
@@ -66,6 +69,15 @@ def test_a_crop_is_a_square_around_the_face():
     assert inside.mouth == pytest.approx((0.5, 0.5))
     assert inside.box == pytest.approx((1 / 6, 1 / 6, 5 / 6, 5 / 6))
     assert inside.eyes[1] == pytest.approx((0.5 + 0.02 * 400 / 60, 0.5 - 0.05 * 200 / 60))
+
+
+@pytest.mark.parametrize("box", [(1.1, 0.2, 1.5, 0.6), (0.2, -1.0, 0.6, -0.1), (1.0, 0, 1.2, 1)])
+def test_a_box_beside_the_picture_is_refused_by_name(box, tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("RGB", (100, 80)).save(path)
+    for cut in (face_crop, face_region):
+        with pytest.raises(PhotoError, match=r"a.png: its face box .* lies beside the picture"):
+            cut(path, face_locator={str(path): box})
 
 
 @pytest.mark.parametrize("size", [(3000, 40), (40, 3000)])

@@ -16,16 +16,17 @@ from ...ground.device import random_state
 
 # A recording begins by waiting for all that the card does, and no recording can be waited for.
 _ONE_AT_A_TIME = threading.Lock()
+_MODE = "thread_local"  # meanwhile a loader's thread pins memory for the next batch
 
 
 class Recorded:
     """Calls of a computation on a card, recorded for each shape of its inputs, then replayed.
 
-    The first call of a shape is made as ever, for what is done once, and to see whether anything is
-    drawn at random: a recording would draw it alike each time, so then there is none. Nor is there
-    one where the module does what cannot be recorded or the card has no room. For a new shape what
-    was recorded is given up, so that the card never needs room for both, and recorded again; so it
-    is where something moved to another address.
+    The first call of a shape is made as ever, for what is done once, and to see whether torch's
+    generators are drawn from: a recording would draw alike each time, so then there is none. Nor is
+    there one where the module does what cannot be recorded or the card has no room. For a new shape
+    what was recorded is given up, so that the card never needs room for both, and recorded again;
+    so it is where something moved to another address.
 
     Parameters
     ----------
@@ -41,8 +42,9 @@ class Recorded:
     """
 
     def __init__(self, module):
-        self._module, self._met, self._addresses, self._pool = module, set(), None, None
-        self.possible, self.recordings = True, {}
+        self._module, self._met, self._addresses = module, set(), None
+        self.possible = True
+        self._forget()
 
     def __call__(self, compute, *inputs):
         """What ``compute(*inputs)`` returns.
@@ -66,7 +68,8 @@ class Recorded:
 
     def _watched(self, compute, inputs):
         device = next(self._module.parameters()).device
-        before, self.recordings = random_state(device), {}
+        before = random_state(device)
+        self._forget()
         outputs = compute(*inputs)
         self.possible &= all(map(torch.equal, before, random_state(device)))
         return outputs
@@ -75,27 +78,34 @@ class Recorded:
         state = chain(self._module.parameters(), self._module.buffers())
         addresses = [(x.data_ptr(), x.requires_grad) for x in state]
         if addresses != self._addresses:
-            self._addresses, self.recordings = addresses, {}
+            self._addresses = addresses
+            self._forget()
+
+    def _forget(self):
+        self.recordings, self._room = {}, None
 
     def _record(self, kind, compute, inputs):
         parameters = list(self._module.parameters())
-        self._pool = self._pool or torch.cuda.graph_pool_handle()
+        device = parameters[0].device
+        # Graphs reuse each other's room where they have pool and stream in common.
+        self._room = self._room or (torch.cuda.graph_pool_handle(), torch.cuda.Stream(device))
         with _ONE_AT_A_TIME:
             try:
-                self.recordings[kind] = _Recording(compute, inputs, parameters, self._pool)
+                self.recordings[kind] = _Recording(compute, inputs, parameters, *self._room)
             except RuntimeError:  # of any kind that torch has: no room, a number asked for
-                self.possible, self.recordings = False, {}
                 self._module.zero_grad()
-                _end_recording(parameters[0].device, self._pool)
+                _end_recording(device, self._room[0])
+                self.possible = False
+                self._forget()
 
 
 class _Recording:
     """One graph, with inputs, outputs and gradients at addresses of its own.
 
-    Graphs of one pool reuse each other's room: what one leaves is taken before another runs.
+    What it leaves is to be taken before another graph of the same room runs.
     """
 
-    def __init__(self, compute, inputs, parameters, pool):
+    def __init__(self, compute, inputs, parameters, pool, stream):
         like = parameters[0]
         self._inputs = _mapped(
             lambda x: x.clone() if isinstance(x, torch.Tensor) else like.new_tensor(x), inputs
@@ -105,9 +115,8 @@ class _Recording:
         gc.collect()
         torch.cuda.empty_cache()  # the room of steps that were not recorded
         # Not `torch.cuda.graph`, which leaves its stream current where a recording breaks off.
-        with torch.cuda.stream(torch.cuda.Stream(like.device)):
-            # thread_local: meanwhile a loader's thread pins memory for the next batch.
-            self._graph.capture_begin(pool, capture_error_mode="thread_local")
+        with torch.cuda.stream(stream):
+            self._graph.capture_begin(pool, capture_error_mode=_MODE)
             try:
                 self._outputs = compute(*self._inputs)
             finally:
@@ -134,7 +143,8 @@ def _end_recording(device, pool):
     with suppress(AttributeError, RuntimeError):  # of another torch; or it did end
         torch._C._cuda_endAllocateToPool(device.index, pool)
         torch._C._cuda_releasePool(device.index, pool)
-    with torch.cuda.device(device), torch.cuda.graph(torch.cuda.CUDAGraph()):
+    empty = torch.cuda.graph(torch.cuda.CUDAGraph(), capture_error_mode=_MODE)
+    with torch.cuda.device(device), empty:
         torch.zeros(1, device=device)
 
 

@@ -42,7 +42,7 @@ class Records:
         """Keep the rows of a checkpoint."""
         if self._room is None:
             self._room = table.new_empty(self._n_steps, table.shape[1])
-        self._room[self._n_done : self._n_done + len(table)] = table
+        self._room.narrow(0, self._n_done, len(table)).copy_(table)
         self._n_done += len(table)
 
     @property

@@ -191,7 +191,7 @@ class BilevelNet(NeuralNet):
             outer = self._on_device(next(self.outer_batches_))
         self._set_training(True)
         self.optimizer_.zero_grad()
-        lr = self.optimizer_.param_groups[0]["lr"]
+        lr = float(self.optimizer_.param_groups[0]["lr"])
         if self.recorded_ is None:
             *record, slopes = self._gradients(inner, outer, lr)
         else:
@@ -320,7 +320,8 @@ class BilevelNet(NeuralNet):
             {
                 "states": {part: owner.state_dict() for part, owner in self._state().items()},
                 "history": json.dumps(done, default=float),
-                "records": self.records_.table,
+                # A copy: of a part torch would save all, with what stood in memory before.
+                "records": None if self.records_.table is None else self.records_.table.clone(),
                 "random": [state.cpu() for state in random_state(self.device)],
                 "seed": self.seed,
             }

@@ -186,7 +186,10 @@ def _start(names, plan):
 
 
 def _rates(embedding, views, plan):
-    """The two rates, ``"auto"`` replaced by what the length of the run asks for."""
+    """The two rates, ``"auto"`` replaced by what the length of the run asks for.
+
+    As numbers of Python: those of numpy, which a search may draw, no checkpoint may hold.
+    """
     lr, weight_lr = plan.rates.lr, plan.weighting.weight_lr
     n_steps = plan.rates.max_epochs * len(view_loader(views, batch_size=plan.batches.size))
     if lr == "auto":
@@ -194,7 +197,7 @@ def _rates(embedding, views, plan):
         lr = learning_rate(n_steps, pretrained=plan.rates.pretrained, n_parameters=size)
     if weight_lr == "auto":
         weight_lr = weight_rate(n_steps // plan.weighting.outer_interval)
-    return lr, weight_lr
+    return float(lr), float(weight_lr)
 
 
 def _named(tasks, weights):

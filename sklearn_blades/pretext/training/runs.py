@@ -94,7 +94,8 @@ def _read(path, device):
     head, digest = raw[: len(_MAGIC)], raw[len(_MAGIC) : len(_MAGIC) + _DIGEST]
     body = raw[len(_MAGIC) + _DIGEST :]
     if head != _MAGIC:
-        raise ValueError("it was written by something else")
+        other = "another version" if head.startswith(_MAGIC[:-2]) else "something else"
+        raise ValueError(f"it was written by {other}")
     if hashlib.sha256(body).digest() != digest:
         raise ValueError("its bytes changed since it was written")
     return torch.load(io.BytesIO(body), map_location=device, weights_only=True)
