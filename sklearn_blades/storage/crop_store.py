@@ -1,4 +1,4 @@
-"""The crops of a fit: rows of bytes in one file, which all of its processes map into memory."""
+"""The crops of a fit: rows of bytes in one file, which all of its processes read."""
 
 import errno
 import mmap
@@ -27,7 +27,7 @@ class CropStore:
     leaves is left to the system's cleaning of temporary files.
 
     A pickled store is the name of its file: where it is loaded, in a worker that was spawned or in
-    another rank of a run, the same file is mapped. Where it cannot be opened, None is loaded, with
+    another rank of a run, the same file is opened. Where it cannot be opened, None is loaded, with
     a warning. Reading takes no lock, so a fork cannot copy one that is held.
 
     Parameters
@@ -87,19 +87,28 @@ class CropStore:
         return slot
 
     def read(self, slot):
-        """Return a row, a read-only array of uint8."""
-        start, stop = slot * self.row_bytes, (slot + 1) * self.row_bytes
-        mapped = self._map
-        if mapped is None or len(mapped) < stop:
-            mapped = self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-        row = np.frombuffer(mapped, np.uint8, self.row_bytes, start).copy()
-        if hasattr(mmap, "MADV_DONTNEED"):
-            # The pages stay in the system's cache, but do not count as this process's: sums over
-            # workers of what each has mapped are what batch systems kill for.
-            page = start - start % mmap.PAGESIZE
-            mapped.madvise(mmap.MADV_DONTNEED, page, stop - page)
-        row.flags.writeable = False
-        return row
+        """Return a row, a read-only array of uint8.
+
+        Raises
+        ------
+        OSError
+            Where somebody has cut the file short.
+        """
+        start = slot * self.row_bytes
+        if hasattr(os, "pread"):
+            # Of a map, the system would count pages around each row as this process's memory: sums
+            # over workers of what each has mapped are what batch systems kill for.
+            row = os.pread(self._file.fileno(), self.row_bytes, start)
+        else:
+            row = self._mapped(start + self.row_bytes)[start : start + self.row_bytes]
+        if len(row) < self.row_bytes:
+            raise OSError(errno.EIO, "the file of crops was cut short", self._name)
+        return np.frombuffer(row, np.uint8)
+
+    def _mapped(self, stop):
+        if self._map is None or len(self._map) < stop:
+            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+        return self._map
 
     def __reduce__(self):
         status = os.fstat(self._file.fileno())
