@@ -28,7 +28,7 @@ def search(job):
     X, y, splits = pairs(job["folds"])
     encoder = BladesEncoder.from_imagenet(face_locator="whole", device="cpu", random_state=0)
     head = BladesOneClass(calibration_fraction=0.3, random_state=0)
-    asked = {"head__n_components": [1, 2, 4]}
+    asked = {"head__covariance_type": ["auto", "diag", "full"]}  # kernels, and two mixtures
     detector = BladesDetector(encoder, head, random_state=0)
     grid = GridSearchCV(detector, asked, scoring="roc_auc", cv=splits, error_score="raise")
     return np.asarray(grid.fit(X, y).cv_results_["mean_test_score"])
