@@ -397,7 +397,7 @@ class BladesEncoder(
         from ..ground.launch import joined
         from ..ground.ranks import ALONE
         from ..towers.embedding import JointEmbedding
-        from .embedding import crops_of, inherited_crop
+        from .embedding import inherited_crop
         from .pretraining import (
             attributes,
             begin_task,
@@ -424,10 +424,9 @@ class BladesEncoder(
                     image_size=self.image_size,
                     freeze_text=self.freeze_text,
                 )
-                crops = crops_of(self, photos, embedding.preprocessing, inherited)
                 how = {"seed": seed, "precision": precision, "device": device, "run": run}
-                how |= {"callbacks": callbacks, "ranks": ranks}
-                result = learn(self, embedding, crops, groups, **how)
+                how |= {"callbacks": callbacks, "ranks": ranks, "inherited": inherited}
+                result = learn(self, embedding, photos, groups, **how)
             # All at once: a refit that fails leaves the fit before it whole.
             self.__dict__.update(attributes(self, result, precision, inherited))
             finish()

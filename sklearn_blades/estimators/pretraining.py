@@ -33,6 +33,7 @@ from ..pretext.training.pretrain import as_given, outcome, pretrain
 from ..pretext.training.progress import EpochTasks
 from ..pretext.training.runs import Run
 from ..storage.cache import file_identity, key_of
+from .embedding import crops_of
 
 # Parameters that say how to compute, not what: a checkpoint does not depend on them.
 _HOW = {"n_jobs", "verbose", "memory", "cache_size", "disk_size", "device", "checkpoint_dir"}
@@ -152,7 +153,9 @@ def begin_task(encoder, X, y, precision, inherited, ranks) -> tuple[list, Callab
     )
 
 
-def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, callbacks, ranks):
+def learn(
+    encoder, embedding, photos, groups, *, inherited, seed, precision, device, run, callbacks, ranks
+):
     """Train the towers as the encoder's parameters say, or take them as they are.
 
     Returns
@@ -169,8 +172,9 @@ def learn(encoder, embedding, crops, groups, *, seed, precision, device, run, ca
             "only be used as it is (max_epochs=0). To train it further, save it with "
             "training=True."
         )
+    crops = crops_of(encoder, photos, embedding.preprocessing, inherited)
     rows, crops.gathered, doubts = ranks.once(partial(_found, encoder, crops))
-    crops = crops.part(rows)
+    crops = crops.part(rows)  # under the same name: of a million, all would be there twice
     for doubt in doubts * ranks.first:
         warnings.warn(doubt, UserWarning, stacklevel=4)  # the line that called fit
     photographs = Photographs(crops, crops.exifs, groups[rows])

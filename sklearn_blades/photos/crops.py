@@ -119,7 +119,7 @@ class Crops:
 
         Returns
         -------
-        list of int
+        ndarray of int
             Rows of the usable photographs.
         """
         return self._usable(self.__getitem__, on_error, n_jobs)
@@ -139,7 +139,7 @@ class Crops:
 
         Returns
         -------
-        list of int
+        ndarray of int
             Rows of the usable photographs; `exifs` has what their cameras wrote.
 
         Warns
@@ -199,6 +199,7 @@ class Crops:
         slot = None if self._store is None else self._store.put(name, kept)
         if slot is not None:
             self._slots[index] = slot
+            self._keys[index] = _UNASKED  # never needed again, and longer than what the store keeps
             if new:
                 self.cache.put_on_disk(name, kept)
         elif new:
@@ -223,7 +224,7 @@ class Crops:
                 f"training. First: {bad[0]}",
                 stacklevel=3,
             )
-        return [row for row, error in enumerate(errors) if error is None]
+        return np.flatnonzero([error is None for error in errors])
 
     def load(self, *, n_jobs=None):
         """All crops, computed in ``n_jobs`` threads.

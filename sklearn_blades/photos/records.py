@@ -4,7 +4,7 @@ import os
 import reprlib
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..errors import NoFaceError, PhotoError
 from ..ground.jobs import local_jobs
 from ..ground.types import Locator, Photographs
 from .exif import CATEGORICAL_TAGS, NUMERIC_TAGS, normalise_exif, read_exif
+from .exif_rows import ExifRow, ExifTable
 from .faces import (
     Face,
     as_face,
@@ -108,8 +109,9 @@ def read_photos(
         known = ", ".join((*NUMERIC_TAGS, *CATEGORICAL_TAGS))
         raise ValueError(f"exif= holds none of the tags; its columns must be among {known}.")
     found = {key: as_face(face) for key, face in _by_real_path(faces, "faces").items()}
+    table = ExifTable()
     records = Parallel(n_jobs=local_jobs(n_jobs), require="sharedmem")(
-        delayed(_read)(photo, facts, found, on_error == "skip") for photo in photos
+        delayed(_read)(photo, facts, found, table, on_error == "skip") for photo in photos
     )
     failed = [record for record in records if isinstance(record, PhotoError)]
     if failed:
@@ -206,19 +208,19 @@ def _scaled(image, size, antialias, harmonise):
     return pixels if harmonise is None else harmonised(pixels, harmonise)
 
 
-def _read(photo, facts, found, skip):
+def _read(photo, facts, found, table, skip):
     """One record, or with ``skip`` the `PhotoError` that prevented it."""
     try:
-        record = photo if isinstance(photo, PhotoRecord) else PhotoRecord(photo, exif_of(photo))
+        path, exif = getattr(photo, "path", photo), exif_of(photo)
     except PhotoError as error:
         if skip:
             return error
         raise
-    real = os.path.realpath(record.path) if facts or found else None
-    return replace(
-        record,
-        exif={**record.exif, **facts.get(real, {})},
-        face=found.get(real, record.face),
+    real = os.path.realpath(path) if facts or found else None
+    return PhotoRecord(
+        path,
+        ExifRow({**exif, **facts.get(real, {})}, table),
+        found.get(real, getattr(photo, "face", None)),
     )
 
 

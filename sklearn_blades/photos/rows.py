@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from ..storage.cache import file_identity
+from .exif_rows import ExifRow
 from .faces import Face
 from .files import Missing, name_of
 
@@ -41,7 +42,8 @@ class PhotoRecord:
 
     def __post_init__(self):
         object.__setattr__(self, "path", os.fspath(self.path))
-        object.__setattr__(self, "exif", MappingProxyType(dict(self.exif)))
+        if not isinstance(self.exif, ExifRow):
+            object.__setattr__(self, "exif", MappingProxyType(dict(self.exif)))
 
     def __reduce__(self):
         """Pickle with the file's identity, by which joblib tells one that changed from the old.

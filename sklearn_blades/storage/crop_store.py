@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .disk import short
 from .forks import LOCK
 
 _OURS = Path("/proc/self/fd")  # Linux: an open file of ours has a name there
@@ -66,10 +67,11 @@ class CropStore:
 
     def slot(self, key):
         """Where the row with this key is, or None."""
-        return self._slots.get(key)
+        return self._slots.get(short(key))
 
     def put(self, key, row):
         """Write a row and return its slot; None where there is no room, or in a forked copy."""
+        key = short(key)
         with LOCK:
             if key in self._slots:
                 return self._slots[key]

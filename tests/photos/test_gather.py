@@ -104,13 +104,13 @@ def test_each_photograph_is_opened_once(folder, opens, locator):
 def test_epochs_and_a_second_fit_open_nothing(photos, opens, cut):
     cache, records = ArrayCache(max_bytes=0), read_photos(photos[:8])
     crops = Crops(records, WHOLE, cache)
-    assert crops.gather(on_error="raise", n_jobs=2) == [*range(8)]
+    assert [*crops.gather(on_error="raise", n_jobs=2)] == [*range(8)]
     again = Crops(records[2:], WHOLE, cache)
 
     def work():
         for _ in range(2):
             assert all(crops[row].pixels.shape == (32, 32, 3) for row in range(8))
-        assert again.gather(on_error="raise") == [*range(6)]
+        assert [*again.gather(on_error="raise")] == [*range(6)]
         assert np.array_equal(again[0].pixels, crops[2].pixels)
 
     assert not opens(Path(photos[0]).parent, work)
@@ -269,7 +269,7 @@ def test_threads_share_memory_whatever_the_backend_is(photos, backend, n_jobs):
         assert len(Crops(photos[:6], WHOLE, ArrayCache()).load(n_jobs=n_jobs)) == 6
         assert len(read_photos(photos[:3], n_jobs=n_jobs)) == 3
     # In other processes all of this would be lost.
-    assert rows == [*range(6)]
+    assert [*rows] == [*range(6)]
     assert np.isfinite(crops.measured).all()
     assert all(crops.exifs)
 

@@ -82,15 +82,7 @@ def pretrain(plan, photographs, embedding):
         )
     _say_if_few(len(inner), 0 if outer is None else len(outer), tasks.names)
     embedding.set_prompts(tasks.prompts)
-    targets = tabulate(tasks, photographs.exifs)
-    views, outer_views = (
-        None
-        if rows is None
-        else ViewDataset(
-            photographs.crops.part(rows), targets.part(rows), plan=plan.views, seed=plan.seed + side
-        )
-        for side, rows in enumerate((inner, outer))
-    )
+    views, outer_views = _views(plan, tasks, photographs, (inner, outer))
     with watched(plan.runtime.verbose) as watching:
         net = _net(plan, embedding, tasks, views, outer_views, watching)
         try:
@@ -99,6 +91,19 @@ def pretrain(plan, photographs, embedding):
             again = " The same fit goes on from there, with any number of ranks." * bool(kept(net))
             raise ConnectionError(f"{error}{kept(net)}{again}") from None
     return outcome(net, embedding)
+
+
+def _views(plan, tasks, photographs, sides):
+    """The photographs of each side as views; None for a side that has none."""
+    targets = tabulate(tasks, photographs.exifs)
+    return [
+        None
+        if rows is None
+        else ViewDataset(
+            photographs.crops.part(rows), targets.part(rows), plan=plan.views, seed=plan.seed + side
+        )
+        for side, rows in enumerate(sides)
+    ]
 
 
 def _net(plan, embedding, tasks, views, outer, watching):
