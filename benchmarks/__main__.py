@@ -18,6 +18,7 @@ SPEED = (
     "onnx",
     "photographs",
     "scale",
+    "memory",
     "mixture",
     "task_scores",
 )

@@ -122,7 +122,7 @@ class Crops:
         ndarray of int
             Rows of the usable photographs.
         """
-        return self._usable(self.__getitem__, on_error, n_jobs)
+        return self._usable(self.__getitem__, on_error, n_jobs, stacklevel=4)
 
     def gather(self, *, on_error, n_jobs=None, tell=None):
         """All that a fit needs of its photographs, each of which is opened once: EXIF and crops.
@@ -152,7 +152,7 @@ class Crops:
         self._store, shortage = self.cache.crop_store(len(self), self._all_keys, row_bytes)
         if shortage:
             warnings.warn(shortage, stacklevel=7)  # the line that called fit
-        rows = self._usable(self._gathered, on_error, n_jobs, tell)
+        rows = self._usable(self._gathered, on_error, n_jobs, tell, stacklevel=8)
         missing = int(np.sum(self._slots[rows] < 0))
         if missing and not shortage:
             warnings.warn(
@@ -206,7 +206,7 @@ class Crops:
             self.cache.put_if_room(name, kept)
         return _unpacked(kept, self.settings.image_size)
 
-    def _usable(self, look, on_error, n_jobs, tell=None):
+    def _usable(self, look, on_error, n_jobs, tell=None, *, stacklevel):
         # Only the errors stay in memory; the crops are in the cache.
         errors = Parallel(n_jobs=local_jobs(n_jobs), require="sharedmem")(
             delayed(self._problem)(look, index, on_error, tell) for index in range(len(self))
@@ -222,7 +222,7 @@ class Crops:
             warnings.warn(
                 f"{len(bad)} of {len(self)} photographs cannot be used and are left out of "
                 f"training. First: {bad[0]}",
-                stacklevel=3,
+                stacklevel=stacklevel,  # the line that called fit, or make_contrast
             )
         return np.flatnonzero([error is None for error in errors])
 

@@ -41,7 +41,7 @@ class ArrayOverflow:
     """Arrays one behind the other in a temporary file, for this process and its forked copies.
 
     The file is this user's alone, on POSIX without a name to open it by, and it is gone with the
-    process, also after a crash. It is made when it is first needed. An entry takes some 140 bytes
+    process, also after a crash. It is made when it is first needed. An entry takes some 120 bytes
     of memory.
 
     A forked copy reads what was there when it was forked. It never writes to the same file, where
