@@ -99,7 +99,7 @@ def _judged_there(questions, paths, piece, chunk_size, workers) -> Generator[lis
     with closing(spread(_pieces, sent, chunks)) as answers:
         try:
             for pieces, said in answers:
-                say_again(said, known, stacklevel=4)
+                say_again(said, known)
                 yield from pieces
         except Exception as error:  # workers that were lost, most of all
             error.add_note("The rows before this are kept: with out= the same call goes on there.")

@@ -2,7 +2,6 @@
 
 import json
 import re
-import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +10,7 @@ from PIL import Image
 from sklearn.utils import Bunch
 
 from ..ground.types import StrPath
+from ..ground.warn import warn
 from ..photos.exif import normalise_exif
 from ..photos.faces import Face
 from ..photos.folders import directory, images_below
@@ -109,10 +109,9 @@ def load_generator_folders(root: StrPath, *, photographs: Iterable[str] = PHOTOG
     real = np.array([any(part.casefold() in known for part in parts) for parts in folders])
     if not real.any():
         found = ", ".join(sorted({parts[0] for parts in folders})[:10])
-        warnings.warn(
+        warn(
             f"{root}: no photographs among {found}. If one of these holds photographs, name it: "
             "load_generator_folders(root, photographs=[...]).",
-            stacklevel=2,
         )
     names = [
         "photographic" if photographic else _generator(parts)

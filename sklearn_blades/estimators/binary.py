@@ -1,6 +1,5 @@
 """The binary head: photographs against AI-generated faces, on frozen features."""
 
-import warnings
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -16,6 +15,7 @@ from ..ground.groups import group_codes, holdout
 from ..ground.rows import check_features, two_classes
 from ..ground.sklearn_private import Interval, StrOptions, _fit_context
 from ..ground.types import Column, Features, RandomState
+from ..ground.warn import warn
 from ..heads.calibration import promise_split
 from ..heads.conformal import fewest_calibration_scores
 from ..heads.perceptron import (
@@ -241,12 +241,11 @@ class BladesBinary(ClassifierMixin, LogOddsMixin, BaseEstimator):
             if self.target_fpr is not None:
                 self._calibrate(self.score_samples(rows[held]), held, persons, None)
         if ran_away(self.net_.history):
-            warnings.warn(
+            warn(
                 f"At lr={self.lr:g} the loss ended far above where it began: "
                 f"{self.net_.history[-1, 'train_loss']:.3g}. Do not trust this head; try "
                 f"lr={self.lr / 10:g} or the default, 1e-3.",
                 ConvergenceWarning,
-                stacklevel=3,  # past scikit-learn's fit wrapper, to the line that called fit
             )
         return self
 

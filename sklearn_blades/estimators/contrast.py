@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..errors import SmallSampleWarning
 from ..ground.jobs import local_jobs
 from ..ground.types import Photographs, RandomState
+from ..ground.warn import warn
 from ..photos.manipulations import UNTOUCHED
 from ..photos.pixels import harmonised
 from ..photos.pseudo_fakes import manipulations_of, variants
@@ -116,11 +117,10 @@ def make_contrast(
             f"{len(rows)} usable photographs; a contrast takes 2, and {ENOUGH} to last."
         )
     if len(rows) < ENOUGH:
-        warnings.warn(
+        warn(
             f"The contrast is learned from {len(rows)} photographs; other ones would have given "
             f"another. From {ENOUGH} on it hardly depends on them.",
             SmallSampleWarning,
-            stacklevel=2,
         )
     features = _features(encoder, crops, rows, hows, check_random_state(random_state))
     y = np.tile(np.where([how is UNTOUCHED for how in hows], 1, -1), len(rows))

@@ -1,7 +1,6 @@
 """Which photographs teach an encoder, and which a head: no person is on both sides."""
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from ..errors import SmallSampleWarning
 from ..evaluation.judge import promise_of
 from ..ground.groups import holdout
 from ..ground.types import IntArray
+from ..ground.warn import warn
 from ..heads.conformal import fewest_calibration_scores
 from .contrast import ENOUGH, MOST
 from .encoder import BladesEncoder
@@ -136,12 +136,11 @@ def deal(
     n_groups, share = None, max(fraction, 3 / units)
     if share * units < wanted <= MOST_TO_HEAD * units:
         n_groups, share = wanted, wanted / units
-        warnings.warn(
+        warn(
             f"{wanted} of {units} {'photographs' if groups is None else 'persons'} go to the head, "
             f"more than head_fraction={fraction:g}: so many take a threshold that keeps its "
             "promise. The encoder learns from the others.",
             SmallSampleWarning,
-            stacklevel=4,  # past scikit-learn's fit wrapper, to the line that called fit
         )
     kept, held = holdout(
         len(photographs),

@@ -1,7 +1,6 @@
 """What an encoder asks of the rooms below to embed faces: their crops, and towers on a device."""
 
 import copy
-import warnings
 from collections.abc import Hashable
 from functools import partial
 from inspect import signature
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from ..ground.device import resolve_device
 from ..ground.progress import progress_bar
+from ..ground.warn import warn
 from ..photos.crops import Crops, CropSettings
 from ..photos.records import photo_list
 from ..storage.archive import is_container
@@ -66,11 +66,10 @@ def inherited_crop(encoder):
     for name, value in inherited.items():
         own = getattr(encoder, name)
         if not _is_default(encoder, name) and own != value:
-            warnings.warn(
+            warn(
                 f"{path} was trained with {name}={value!r}, and this encoder says {own!r}: its "
                 f"features are of faces cut otherwise. Leave {name} out to cut them as it did.",
                 UserWarning,
-                stacklevel=4,  # the line that called fit
             )
     return inherited
 

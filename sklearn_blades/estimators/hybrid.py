@@ -1,6 +1,5 @@
 """The hybrid head: a density of photographs and a classifier of known fakes, with one promise."""
 
-import warnings
 from numbers import Real
 from typing import Any, Self
 
@@ -15,6 +14,7 @@ from ..ground.groups import group_codes
 from ..ground.rows import check_features, says_itself
 from ..ground.sklearn_private import HasMethods, Interval, _fit_context
 from ..ground.types import Column, Features, FloatArray, IntArray, RandomState
+from ..ground.warn import warn
 from ..heads.calibration import promise_split
 from ..heads.conformal import fewest_calibration_scores
 from ..heads.fusion import added, centre_and_spread
@@ -280,7 +280,7 @@ class BladesHybrid(PromiseMixin, OutlierMixin, BaseEstimator):
         templates = (*fresh_parts(self.one_class, self.binary, rng), *fixed)
         doubts = doubts_of(known, generator, self.contrast_)
         if doubts:
-            warnings.warn(doubts, SmallSampleWarning, stacklevel=4)
+            warn(doubts, SmallSampleWarning)
         weighing = weigh(templates, known, rng)
         self.weights_ = dict(zip(names, weighing.weights.tolist(), strict=True))
         self.left_out_auc_ = weighing.areas

@@ -1,6 +1,5 @@
 """What a classifier of two labels makes of its log-odds, with or without a promise."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from ..ground.missing import refuse_missing
 from ..ground.rows import LABEL_OF_PHOTOGRAPHS
 from ..ground.types import Features, FloatArray
+from ..ground.warn import warn
 from ..heads.conformal import above_threshold
 from .promise import PromiseMixin, promises
 
@@ -65,7 +65,7 @@ class LogOddsMixin(PromiseMixin):
         if self.target_fpr is None:
             return self._margin(X)
         above = above_threshold(
-            self.score_samples(X), self._offset(asked_by, stacklevel=5), self.calibration_scores_
+            self.score_samples(X), self._offset(asked_by), self.calibration_scores_
         )
         return above if self._photographic_class() else -above
 
@@ -113,11 +113,10 @@ class LogOddsMixin(PromiseMixin):
                 f"which is {given!r}."
             )
         if wanted_by:
-            warnings.warn(
+            warn(
                 f"{labels[1]!r} is taken for the label of photographs, whose false alarms "
                 f"target_fpr bounds; say photographic_label={labels[1]!r} (or {labels[0]!r}).",
                 UserWarning,
-                stacklevel=5,  # past scikit-learn's fit wrapper, to the line that called fit
             )
         return 1
 

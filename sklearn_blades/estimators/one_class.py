@@ -1,7 +1,6 @@
 """The one-class head: learn what photographs look like, and how often that may be wrong."""
 
 import math
-import warnings
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -16,6 +15,7 @@ from ..ground.groups import group_codes
 from ..ground.rows import check_features, says_itself
 from ..ground.sklearn_private import Interval, StrOptions, _fit_context
 from ..ground.types import Column, Features, FloatArray, RandomState
+from ..ground.warn import warn
 from ..heads.calibration import calibration_split
 from ..heads.conformal import fewest_calibration_scores
 from ..heads.density import choose_shape, fit_density, log_density
@@ -293,11 +293,10 @@ class BladesOneClass(PromiseMixin, OutlierMixin, BaseEstimator):
 
     def _warn_if_unconverged(self):
         if not self.mixture_.converged_:
-            warnings.warn(
+            warn(
                 f"The mixture had not converged after max_iter={self.max_iter} iterations; try "
                 f"max_iter={3 * self.max_iter}. The threshold is calibrated all the same.",
                 ConvergenceWarning,
-                stacklevel=4,  # past scikit-learn's fit wrapper, to the line that called fit
             )
 
     def score_samples(self, X: Features) -> FloatArray:

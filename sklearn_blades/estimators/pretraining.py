@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import pickle
 import re
-import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -17,6 +16,7 @@ from ..ground.groups import group_codes
 from ..ground.jobs import local_jobs
 from ..ground.progress import progress_bar
 from ..ground.rows import photograph_rows
+from ..ground.warn import warn
 from ..photos.doubts import MANY, crop_doubts, equal_rows, full_pictures
 from ..photos.rows import photo_list
 from ..pretext.tasks import TaskSet, default_tasks
@@ -176,7 +176,7 @@ def learn(
     rows, crops.gathered, doubts = ranks.once(partial(_found, encoder, crops))
     crops = crops.part(rows)  # under the same name: of a million, all would be there twice
     for doubt in doubts * ranks.first:
-        warnings.warn(doubt, UserWarning, stacklevel=4)  # the line that called fit
+        warn(doubt, UserWarning)
     photographs = Photographs(crops, crops.exifs, groups[rows])
     where = RuntimePlan(
         device=str(device),

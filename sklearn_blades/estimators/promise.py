@@ -1,7 +1,6 @@
 """What heads that promise a false-alarm rate have in common: threshold, p-values, recalibration."""
 
 import math
-import warnings
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
@@ -16,6 +15,7 @@ from ..ground.groups import group_codes
 from ..ground.rows import LABEL_OF_PHOTOGRAPHS, check_features, photograph_rows, says_itself
 from ..ground.sklearn_private import _fit_context
 from ..ground.types import Column, Features, FloatArray, IntArray, RandomState
+from ..ground.warn import warn
 from ..heads.calibration import by_source, independent_rows
 from ..heads.conformal import (
     fewest_calibration_scores,
@@ -138,14 +138,14 @@ class PromiseMixin:
         """As `_keep`, and say where they are too few."""
         self._keep(scores, rows, sources)
         one_of_each = "" if groups is None else ", one of each person,"
-        self._warn_if_too_few(stacklevel=5, one_of_each=one_of_each)
+        self._warn_if_too_few(one_of_each)
 
     def _scores_of_sources(self):
         later = "This %(name)s was fitted without a target_fpr: recalibrate it, or fit it anew."
         check_is_fitted(self, "calibration_scores_", msg=later)
         return self.calibration_sources_ or {"": self.calibration_scores_}
 
-    def _warn_if_too_few(self, stacklevel, one_of_each=""):
+    def _warn_if_too_few(self, one_of_each=""):
         lacking = too_few(self._scores_of_sources(), self.target_fpr, self.confidence)
         if not lacking:
             return
@@ -155,25 +155,24 @@ class PromiseMixin:
         of = f" of source {name!r}" if name else ""
         sure = "" if self.confidence is None else f" with confidence {self.confidence:g}"
         each = " of every source" if name else ""
-        warnings.warn(
+        warn(
             f"{n} calibration photographs{one_of_each}{of} cannot promise a false-alarm rate of "
             f"{self.target_fpr:.3g}{sure}: at least {fewest} are needed{each}. offset_ is -inf and "
             f"nothing is flagged. Fit on {enough} or more, of which calibration_fraction="
             f"{self.calibration_fraction} calibrate, recalibrate on {fewest} or more, or raise "
             "target_fpr.",
             SmallSampleWarning,
-            stacklevel=stacklevel,
         )
 
     @property
     def offset_(self) -> float:
         promises(self)
         check_is_fitted(self)
-        return self._offset("offset_", stacklevel=4)
+        return self._offset("offset_")
 
-    def _offset(self, asked_by, stacklevel):
+    def _offset(self, asked_by):
         if _once(self, (asked_by, self.target_fpr, self.confidence)):
-            self._warn_if_too_few(stacklevel)
+            self._warn_if_too_few()
         known = self._scores_of_sources().values()
         return offset_of_all(known, self.target_fpr, self.confidence)
 
@@ -191,7 +190,7 @@ class PromiseMixin:
             -inf, a positive, increasing function of the score instead, so that "roc_auc" and its
             like still rank.
         """
-        scores, offset = self.score_samples(X), self._offset("decision_function", stacklevel=4)
+        scores, offset = self.score_samples(X), self._offset("decision_function")
         if np.isneginf(offset):
             return positive(scores - self.calibration_scores_[0])
         return scores - offset
@@ -216,7 +215,7 @@ class PromiseMixin:
         """
         scores = self.score_samples(X)
         warn_if_coded_otherwise(self)
-        return np.where(scores < self._offset("predict", stacklevel=4), -1, 1)
+        return np.where(scores < self._offset("predict"), -1, 1)
 
     @available_if(promises)
     def p_values(self, X: Features) -> FloatArray:
@@ -255,13 +254,12 @@ def warn_if_coded_otherwise(detector: Any) -> None:
     if (label == 1 and says_itself(detector.labels_)) or not _once(detector, "coded"):
         return
     coded = ", ".join(f"{known:g}" for known in detector.labels_[:5])
-    warnings.warn(
+    warn(
         f"predict answers +1 (photograph) and -1 (AI-generated), but fit was given labels "
         f"{coded}: do not compare the two. Code y as `np.where(y == {label!r}, 1, -1)` and "
         "leave photographic_label out, or use a scorer without a threshold, such as "
         '"roc_auc".',
         UserWarning,
-        stacklevel=3,
     )
 
 
@@ -270,11 +268,10 @@ def warn_if_inverted(photographs: FloatArray, left_out: FloatArray) -> None:
     lower = mannwhitneyu(photographs, left_out, alternative="less")
     auc = lower.statistic / (len(photographs) * len(left_out))
     if auc < INVERTED_AUC and lower.pvalue < 0.01:
-        warnings.warn(
+        warn(
             "The rows that y leaves out score higher than the photographs held out (AUC below "
             f"{INVERTED_AUC}): it is what an inverted code looks like. If photographs have another "
             "label in y, pass photographic_label=; if not, these features take generated faces for "
             "the better photographs.",
             UserWarning,
-            stacklevel=4,  # past scikit-learn's fit wrapper, to the line that called fit
         )

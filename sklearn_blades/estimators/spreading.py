@@ -116,7 +116,7 @@ def embed_far(errand, crops, *, n_features, workers, said, tell):
     doubts = []
     with closing(spread(_embedded_there, packed(errand), photos)) as answers:
         for keys, (answer, warned) in zip(todo, answers, strict=True):
-            say_again(warned, said, stacklevel=6)
+            say_again(warned, said)
             if isinstance(answer, PhotoError):
                 raise answer
             made, lost, doubtful = answer

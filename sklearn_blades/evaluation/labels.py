@@ -1,6 +1,5 @@
 """The columns that come with a table of judged faces, checked once and against each other."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from sklearn.utils.validation import column_or_1d
 
 from ..errors import SmallSampleWarning
 from ..ground.types import BoolArray, Column, IntArray
+from ..ground.warn import warn
 
 AVERAGE = "average"
 """The last row of a report by generator."""
@@ -95,7 +95,7 @@ class Labels:
         sets[~photographic] = [place[name] for name in names[~photographic]]
         return cls(photographic, known, sets, numbered_groups(groups, n))
 
-    def warn_if_few(self, *, stacklevel: int) -> None:
+    def warn_if_few(self) -> None:
         """Warn of sides of fewer than `FEWEST` rows, or groups where these are known."""
         grouped = self.groups is not None and self.groups.max() + 1 < len(self.groups)
         sizes = {}
@@ -103,18 +103,17 @@ class Labels:
             rows = self.sets == number
             units = np.flatnonzero(rows) if self.groups is None else self.groups[rows]
             sizes[name] = len(np.unique(units))
-        warn_if_few(sizes, grouped, stacklevel=stacklevel + 1)
+        warn_if_few(sizes, grouped)
 
 
-def warn_if_few(sizes: Mapping[str, int], grouped: bool, *, stacklevel: int) -> None:
+def warn_if_few(sizes: Mapping[str, int], grouped: bool) -> None:
     """Warn of sides of fewer than `FEWEST` rows or groups, by name and size."""
     few = [f"{name} ({n})" for name, n in sizes.items() if n < FEWEST]
     if few:
-        warnings.warn(
+        warn(
             f"Fewer than {FEWEST} {'groups' if grouped else 'rows'} of {', '.join(few)}: the "
             "figures say little, and resampled intervals are too narrow. Judge on more.",
             SmallSampleWarning,
-            stacklevel=stacklevel + 1,
         )
 
 

@@ -23,6 +23,7 @@ from joblib.parallel import (
 )
 
 from .jobs import own_share
+from .warn import warn
 
 CHUNK = 1000
 """Photographs that a worker is given at once, at most."""
@@ -230,10 +231,10 @@ def _heard(elsewhere):
     return showwarning
 
 
-def say_again(said: Iterable[Warning], known: set, stacklevel: int = 2) -> None:
+def say_again(said: Iterable[Warning], known: set) -> None:
     """Warn of what workers were warned of, each sentence once; ``known`` are those of before."""
     for warning in said:
         sentence = type(warning), str(warning)
         if sentence not in known:
             known.add(sentence)
-            warnings.warn(warning, stacklevel=stacklevel + 1)
+            warn(warning)

@@ -1,7 +1,6 @@
 """Persons and sources: rows that belong together, as numbers, and kept on one side of a split."""
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.utils.validation import column_or_1d
 from ..errors import SmallSampleWarning
 from .missing import refuse_missing
 from .types import Column, IntArray, RandomState
+from .warn import warn
 
 
 def group_codes(groups: Column, n_samples: int, name: str = "groups") -> IntArray:
@@ -148,12 +148,11 @@ def _hold_out_groups(codes, fraction, random_state, n_groups):
     held = np.isin(codes, drawn)
     n_held = int(held.sum())
     if too_small or n_held > 2 * wanted:
-        warnings.warn(
+        warn(
             f"{n_held} of {len(codes)} rows are held out, and {wanted} were wanted: the "
             f"{len(sizes)} groups have {sizes.min()} to {sizes.max()} rows, and one cannot be "
             "divided. More or smaller groups would do.",
             SmallSampleWarning,
-            stacklevel=6,  # past scikit-learn's fit wrapper, to the line that called fit
         )
     return np.flatnonzero(~held), np.flatnonzero(held)
 

@@ -3,7 +3,6 @@
 The held-out part, and groups, are in `groups`.
 """
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from sklearn.utils.validation import column_or_1d, validate_data
 
 from .missing import refuse_missing
 from .types import BoolArray, Column
+from .warn import warn
 
 LABEL_OF_PHOTOGRAPHS = 1
 _said = False  # whether this process was told that 1 is taken for photographs
@@ -109,10 +109,9 @@ def _say_once_what_is_taken(others):
     global _said
     if not _said:
         others = ", ".join(f"{float(label):g}" for label in others[:5])
-        warnings.warn(
+        warn(
             f"1 is taken for photographs; say photographic_label=1 (or {others})",
             UserWarning,
-            stacklevel=6,  # past scikit-learn's fit wrapper, to the line that called fit
         )
         _said = True
 

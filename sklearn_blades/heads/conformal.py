@@ -1,12 +1,12 @@
 """From the scores of held-out photographs to a threshold and to p-values."""
 
 import math
-import warnings
 
 import numpy as np
 
 from ..errors import SmallSampleWarning
 from ..ground.types import BoolArray, Column, FloatArray
+from ..ground.warn import warn
 
 # alpha * (n + 1) is whole in the cases people choose (0.05 and 19, 0.29 and 99); its float may
 # stand just below.
@@ -234,13 +234,12 @@ def _warn_if_too_coarse(p_values, alpha, n_calibration):
     needed = math.ceil(m / (alpha * (n_calibration + 1)) - _ROUNDING)
     enough = [math.ceil(m / (alpha * r) - 1 - _ROUNDING) for r in dict.fromkeys((sharing, 1))]
     alone = f", {enough[1]} for a single one" if len(enough) > 1 else ""
-    warnings.warn(
+    warn(
         f"These p-values are too coarse to flag anything: with {n_calibration} calibration "
         f"photographs none is below 1/{n_calibration + 1}, and at alpha={alpha:g} nothing can be "
         f"flagged until {needed} of {m} files share the lowest; {sharing} do. {enough[0]} "
         f"calibration photographs would do for {sharing}{alone}.",
         SmallSampleWarning,
-        stacklevel=3,
     )
 
 

@@ -34,6 +34,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state, get_tags
 
 from ..errors import SmallSampleWarning
+from ..ground.warn import warn
 
 # Relative error of one float32 feature between batch sizes, thread counts and machines: a hundred
 # roundings. float16 features carry their own rounding.
@@ -324,9 +325,8 @@ def least_likely(X, fraction, random_state):
 def _cap(name, asked, most):
     if asked <= most:
         return asked
-    warnings.warn(
+    warn(
         f"{name}={asked} is more than the photographs support; using {most}.",
         SmallSampleWarning,
-        stacklevel=6,  # past a head's fit and scikit-learn's wrapper, to the line that called fit
     )
     return most

@@ -19,7 +19,6 @@ in the file, and `load` keeps them only where it is told to.
 
 import platform
 import types
-import warnings
 from functools import partial
 from typing import Any
 
@@ -32,6 +31,7 @@ from sklearn.utils.validation import check_is_fitted
 import sklearn_blades
 
 from ..ground.types import StrPath
+from ..ground.warn import warn
 from ..storage.archive import damaged, is_container, read_container, write_container
 from ..storage.plain_data import from_tree, spell, to_tree
 from ..towers.embedding import JointEmbedding
@@ -159,13 +159,12 @@ def load(path: StrPath, *, trust_paths: bool = False) -> Any:
             current_sklearn_version=sklearn.__version__,
             original_sklearn_version=version,
         )
-        warnings.warn(warning, stacklevel=2)
+        warn(warning)
     for name, value in build.left_behind.items():
-        warnings.warn(
+        warn(
             f"{path}: {name}={str(value)!r} is a path of the machine that saved it and is left "
             "out. Answers do not depend on it, only another fit would; load(path, "
             "trust_paths=True) keeps it.",
-            stacklevel=2,
         )
     return detector
 

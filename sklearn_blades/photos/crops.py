@@ -1,7 +1,6 @@
 """Face crops, each located and decoded once and kept small."""
 
 import uuid
-import warnings
 from contextlib import suppress
 
 import numpy as np
@@ -9,6 +8,7 @@ from joblib import Parallel, delayed
 
 from ..errors import NoFaceError, PhotoError
 from ..ground.jobs import local_jobs
+from ..ground.warn import warn
 from .crop_keys import CropSettings, photo_key
 from .exif_rows import ExifRows
 from .faces import Face
@@ -122,7 +122,7 @@ class Crops:
         ndarray of int
             Rows of the usable photographs.
         """
-        return self._usable(self.__getitem__, on_error, n_jobs, stacklevel=4)
+        return self._usable(self.__getitem__, on_error, n_jobs)
 
     def gather(self, *, on_error, n_jobs=None, tell=None):
         """All that a fit needs of its photographs, each of which is opened once: EXIF and crops.
@@ -151,16 +151,15 @@ class Crops:
         self._slots = np.full(len(self), -1, dtype=np.int64)
         self._store, shortage = self.cache.crop_store(len(self), self._all_keys, row_bytes)
         if shortage:
-            warnings.warn(shortage, stacklevel=7)  # the line that called fit
-        rows = self._usable(self._gathered, on_error, n_jobs, tell, stacklevel=8)
+            warn(shortage)
+        rows = self._usable(self._gathered, on_error, n_jobs, tell)
         missing = int(np.sum(self._slots[rows] < 0))
         if missing and not shortage:
-            warnings.warn(
+            warn(
                 f"The crops of {len(rows)} photographs need {len(rows) * row_bytes / 1e6:.0f} MB "
                 f"of disk, of which there is no more ({self._store.problem}): {missing} of them "
                 "will be decoded again in every epoch. To keep all, name a folder with that room "
                 "as memory=, or set TMPDIR to one.",
-                stacklevel=7,
             )
         return rows
 
@@ -206,7 +205,7 @@ class Crops:
             self.cache.put_if_room(name, kept)
         return _unpacked(kept, self.settings.image_size)
 
-    def _usable(self, look, on_error, n_jobs, tell=None, *, stacklevel):
+    def _usable(self, look, on_error, n_jobs, tell=None):
         # Only the errors stay in memory; the crops are in the cache.
         errors = Parallel(n_jobs=local_jobs(n_jobs), require="sharedmem")(
             delayed(self._problem)(look, index, on_error, tell) for index in range(len(self))
@@ -219,10 +218,9 @@ class Crops:
                 "was found; on_error='nan' goes on without them.",
             )
         if bad:
-            warnings.warn(
+            warn(
                 f"{len(bad)} of {len(self)} photographs cannot be used and are left out of "
                 f"training. First: {bad[0]}",
-                stacklevel=stacklevel,  # the line that called fit, or make_contrast
             )
         return np.flatnonzero([error is None for error in errors])
 

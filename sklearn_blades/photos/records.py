@@ -2,7 +2,6 @@
 
 import os
 import reprlib
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from PIL import Image
 from ..errors import NoFaceError, PhotoError
 from ..ground.jobs import local_jobs
 from ..ground.types import Locator, Photographs
+from ..ground.warn import warn
 from .exif import CATEGORICAL_TAGS, NUMERIC_TAGS, normalise_exif, read_exif
 from .exif_rows import ExifRow, ExifTable
 from .faces import (
@@ -117,9 +117,7 @@ def read_photos(
     if failed:
         names = "; ".join(str(error) for error in failed[:3])
         more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
-        warnings.warn(
-            f"{len(failed)} of {len(photos)} photographs left out: {names}{more}", stacklevel=2
-        )
+        warn(f"{len(failed)} of {len(photos)} photographs left out: {names}{more}")
     return [record for record in records if isinstance(record, PhotoRecord)]
 
 

@@ -1,7 +1,6 @@
 """OnnxDetector: verdicts of an exported detector, by onnxruntime alone."""
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from ..errors import NoFaceError, SmallFaceError, SmallSampleWarning
 from ..ground.jobs import own_threads
 from ..ground.types import FloatArray, IntArray, Photographs, StrPath
+from ..ground.warn import warn
 from ..heads.conformal import fewest_calibration_scores, p_values_of_all, positive
 from ..heads.verdicts import Verdict, named
 from ..photos.crops import Crops, CropSettings
@@ -251,12 +251,11 @@ class OnnxDetector:
             return
         self._said = True
         fewest = fewest_calibration_scores(self.target_fpr, self.confidence)
-        warnings.warn(
+        warn(
             f"{self.path}: {len(self.calibration_scores_)} calibration photographs cannot promise "
             f"a false-alarm rate of {self.target_fpr:.3g}: at least {fewest} are needed. Nothing "
             "is flagged. Calibrate the detector on more photographs and export it again.",
             SmallSampleWarning,
-            stacklevel=3,
         )
 
     def _answers(self, photos, output, on_error, *, failures=True):
@@ -274,7 +273,7 @@ class OnnxDetector:
         )
         lost = lost_rows(found.failed, len(photos)) if failures else []
         for doubt in [*found.doubts, *lost]:
-            warnings.warn(doubt, UserWarning, stacklevel=3)  # the line that called us
+            warn(doubt, UserWarning)
         return found
 
     def ask_crops(self, pixels: np.ndarray, output: str = "score") -> FloatArray:

@@ -1,6 +1,5 @@
 """What the encoder is asked about a face: tasks that own prompts, targets and loss together."""
 
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -8,6 +7,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from ..ground.warn import warn
 from ..photos.manipulations import MANIPULATIONS, Manipulation
 from .face_tasks import Manipulated, ManipulatedRegions
 from .tags import CategoricalTag, OrdinalTag, why_not
@@ -143,13 +143,12 @@ class TaskSet:
         lost = [task for task, kept in zip(self.tasks, learned, strict=True) if kept is None]
         if lost and not any(exifs):
             names = ", ".join(task.name for task in lost)
-            warnings.warn(
+            warn(
                 f"None of the {len(exifs)} photographs has EXIF: training goes on without {names}.",
-                stacklevel=2,
             )
         elif lost:
             reasons = ", ".join(f"{task.name} ({why_not(task, exifs)})" for task in lost)
-            warnings.warn(f"Training goes on without {reasons}.", stacklevel=2)
+            warn(f"Training goes on without {reasons}.")
         return TaskSet(task for task in learned if task is not None)
 
     def targets(self, view: Any) -> dict[str, Any]:

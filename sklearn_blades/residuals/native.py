@@ -1,7 +1,6 @@
 """NativeResiduals: photographs in, 153 statistics of the stored pixels of their faces out."""
 
 import os
-import warnings
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -13,6 +12,7 @@ from ..errors import PhotoError
 from ..ground.jobs import local_jobs
 from ..ground.sklearn_private import Interval, StrOptions, _fit_context
 from ..ground.types import FloatArray, Locator, Photographs, StrPath
+from ..ground.warn import warn
 from ..photos.crops import CropSettings, photo_key
 from ..photos.doubts import lost_rows
 from ..photos.regions import face_region
@@ -157,7 +157,7 @@ class NativeResiduals(TransformerMixin, BaseEstimator):
             features[rows[key]] = numbers
         for sentence in lost_rows(failed, len(photos)):
             # Past the wrapper of set_output, to the line that called transform.
-            warnings.warn(sentence, UserWarning, stacklevel=3)
+            warn(sentence, UserWarning)
         return features
 
     def _attempt(self, photo):

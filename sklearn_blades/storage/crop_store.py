@@ -5,13 +5,13 @@ import mmap
 import os
 import shutil
 import tempfile
-import warnings
 import weakref
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from ..ground.warn import warn
 from .disk import short
 from .forks import LOCK
 
@@ -256,8 +256,7 @@ def _reopened(name, row_bytes, identity):
 
 
 def _gone(name, why):
-    warnings.warn(
+    warn(
         f"The file of crops {name} cannot be opened here ({why}): this process cuts its crops "
         "again, in every epoch.",
-        stacklevel=3,
     )

@@ -7,7 +7,6 @@ import os
 import tempfile
 import time
 import uuid
-import warnings
 import weakref
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +18,7 @@ try:
 except ImportError:  # Windows, where every disk has locks
     fcntl = None  # type: ignore[assignment]
 
+from ..ground.warn import warn
 from .forks import LOCK
 
 DISK_LIMIT = 10**10
@@ -85,11 +85,10 @@ class ArrayOverflow:
                 offset = self._file.append(array.data)
             except OSError as error:
                 self._failed = True
-                warnings.warn(
+                warn(
                     "What exceeds cache_size cannot be written to a temporary file "
                     f"({error.strerror}) and will be computed again; give a higher cache_size, "
                     "name a folder as memory, or set TMPDIR to a folder with more room.",
-                    stacklevel=2,
                 )
                 return
             form = self._file, array.shape, array.dtype, array.nbytes
@@ -245,10 +244,9 @@ class ArrayFolder:
                 return False
             self._locks = problem is None
             if problem:
-                warnings.warn(
+                warn(
                     f"memory={self.named!r} has no locks ({problem}): threads wait for each other, "
                     "but another process may embed the same photographs at the same time.",
-                    stacklevel=2,
                 )
         return self.writable and self._locks
 
@@ -256,11 +254,10 @@ class ArrayFolder:
         with LOCK:
             first, self.writable = self.writable, False
         if first:
-            warnings.warn(
+            warn(
                 f"memory={self.named!r} cannot be written ({error.strerror}): what is missing "
                 "there is kept in memory and in a temporary file, for this process alone. To keep "
                 "it for others, name a folder that can be written and has room.",
-                stacklevel=2,
             )
 
     def _path(self, key):

@@ -1,6 +1,5 @@
 """Where the towers' weights come from, and the configuration and pixels that belong to them."""
 
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..ground.types import StrPath
+from ..ground.warn import warn
 from ..storage.archive import is_container
 from .lite import IMAGENET, PACKAGES, find_lite
 from .openclip import (
@@ -229,10 +229,9 @@ def load_weights(
             f"are in one but not in the other, first {misfits[0]!r}."
         )
     if lacking:
-        warnings.warn(
+        warn(
             f"{source.path} fills the image tower; {len(lacking)} other tensors, first "
             f"{lacking[0]!r}, are not in it and start random.",
-            stacklevel=2,
         )
     keep_statistics(towers.visual)
     trained = source.saved.head_trained if source.saved else _head_in(state, expected)

@@ -1,6 +1,5 @@
 """Pixels become features, each photograph once, and the next ones are decoded meanwhile."""
 
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +10,7 @@ import torch
 from ..errors import PhotoError
 from ..ground.device import autocast, full_precision
 from ..ground.jobs import local_jobs
+from ..ground.warn import warn
 from ..photos.doubts import full_pictures, lost_rows
 from ..storage.cache import ArrayCache, key_of
 
@@ -67,7 +67,7 @@ def in_parts(crops, n_features, embedded, *, batch, on_error, workers=1):
         failed |= {start + row: error for row, error in lost.items()}
         doubts = doubts or doubtful
     for doubt in [*doubts, *lost_rows(failed, len(crops))]:
-        warnings.warn(doubt, UserWarning, stacklevel=5)  # the line that called transform
+        warn(doubt, UserWarning)
     return features
 
 

@@ -95,8 +95,8 @@ class TestWarnings:
         known = set()
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
-            say_again([UserWarning("one"), UserWarning("one")], known, stacklevel=1)
-            say_again([UserWarning("one"), FutureWarning("one")], known, stacklevel=1)
+            say_again([UserWarning("one"), UserWarning("one")], known)
+            say_again([UserWarning("one"), FutureWarning("one")], known)
         assert [warning.category for warning in said] == [UserWarning, FutureWarning]
         assert said[0].filename == __file__
 

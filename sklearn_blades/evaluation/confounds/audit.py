@@ -107,7 +107,7 @@ def audit_confounds(
     labels = Labels.of(len(photos), y, photographic_label=photographic_label, groups=groups)
     groups = labels.groups
     check_classes(labels.photographic, groups, photographic_label)
-    labels.warn_if_few(stacklevel=2)
+    labels.warn_if_few()
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     rows = Parallel(n_jobs=local_jobs(n_jobs), require="sharedmem")(
         delayed(read_cues)(path) for path in photos

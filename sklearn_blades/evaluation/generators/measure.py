@@ -77,7 +77,7 @@ def measured(scores, flagged, labels, n_bootstrap, random_state):
     draws = redrawn(sets, units, n_bootstrap, np.random.default_rng(seed))
     measure = partial(_measure, scores, flagged, sets, known)
     rows = _rows(measure, draws, labels, scores, flagged)
-    labels.warn_if_few(stacklevel=3)  # the line that asked for the report
+    labels.warn_if_few()
     return GeneratorReport(tuple(rows[:-1]), rows[-1])
 
 

@@ -87,7 +87,7 @@ def robustness_curve(
     """
     photos = photo_list(paths)
     labels = Labels.of(len(photos), y, photographic_label=photographic_label, groups=groups)
-    labels.warn_if_few(stacklevel=2)
+    labels.warn_if_few()
     photographs, groups = labels.photographic, labels.groups
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: one picture at a time is the least.")

@@ -211,7 +211,7 @@ def source_shift(
     (first, _, groups, drawn), (other, _, other_groups, other_drawn) = sources
     sizes = {"photographs": len(first[drawn]), "other photographs": len(other[other_drawn])}
     grouped = groups is not None or other_groups is not None
-    warn_if_few(sizes, grouped, stacklevel=2)
+    warn_if_few(sizes, grouped)
     rates = [_false_alarms(flags, given, rows, head) for _, flags, given, rows in sources]
     return SourceShift(
         head.target_fpr,

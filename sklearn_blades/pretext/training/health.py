@@ -2,9 +2,10 @@
 
 import hashlib
 import math
-import warnings
 
 import torch
+
+from ...ground.warn import warn
 
 LARGEST_WEIGHT = 100.0
 """The paper's rates move a task weight by 16 in a whole run; beyond this it has run away."""
@@ -114,10 +115,9 @@ def check_epoch(row, net):
         )
     unknown = [name for name, loss in row["losses"].items() if math.isnan(loss)]
     if unknown and epoch == 1:
-        warnings.warn(
+        warn(
             f"Nothing was known of {', '.join(unknown)} in any batch: no loss (NaN in history_), "
             "nothing learned. A ranking needs two photographs in a batch: raise batch_size.",
-            stacklevel=2,
         )
 
 

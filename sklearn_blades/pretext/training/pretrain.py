@@ -7,6 +7,7 @@ import numpy as np
 
 from ...errors import SmallSampleWarning
 from ...ground.groups import holdout
+from ...ground.warn import warn
 from ...towers.embedding import JointEmbedding
 from ..bilevel import TaskWeights
 from ..rates import WARMUP, learning_rate, starting_share, weight_rate
@@ -171,13 +172,12 @@ def _say_if_few(n_inner, n_outer, names):
     if n >= FEW:
         return
     held_out = f", {n_outer} held out for the weights" if n_outer else ""
-    warnings.warn(
+    warn(
         f"{n} photograph{'s' * (n > 1)} can teach next to nothing: {n_inner} are learned from"
         f"{held_out}. What "
         f"is left to learn is {', '.join(names)}. The face tasks take some hundred photographs, "
         "EXIF some thousand.",
         SmallSampleWarning,
-        stacklevel=6,  # the line that called fit
     )
 
 

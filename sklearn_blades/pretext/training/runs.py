@@ -7,11 +7,11 @@ flipped bit is found, and costs the work of one interval.
 
 import hashlib
 import io
-import warnings
 from pathlib import Path
 
 import torch
 
+from ...ground.warn import warn
 from ...storage.whole_files import whole_file
 
 SAVE_SECONDS = 600
@@ -58,10 +58,9 @@ class Run:
                     last.replace(self.folder / PREVIOUS)
         except OSError as error:
             if not self._failed:
-                warnings.warn(
+                warn(
                     f"No checkpoint could be written to {self.folder} ({error.strerror or error}); "
                     "training goes on without.",
-                    stacklevel=2,
                 )
             self._failed = True
 
@@ -81,10 +80,9 @@ class Run:
                 return _read(path, device)
             except Exception as error:  # whatever bytes there are
                 older = (self.folder / PREVIOUS).is_file() and name == LAST
-                warnings.warn(
+                warn(
                     f"{path} is no whole checkpoint ({error}); "
                     + ("the one before is taken." if older else "training starts anew."),
-                    stacklevel=2,
                 )
         return None
 
