@@ -79,17 +79,24 @@ class ExifRow(Mapping):
     def __iter__(self) -> Iterator[str]:
         return iter(self._table.tags(self._packed))
 
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._table.tags(self._packed))
+
     def __len__(self) -> int:
         return len(self._table.tags(self._packed))
+
+    def copy(self) -> dict[str, Any]:
+        """As a dict of your own."""
+        return dict(self)
 
     def __repr__(self) -> str:
         return f"ExifRow({dict(self)!r})"
 
     def __or__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return {**self, **other}
+        return {**self, **other} if isinstance(other, Mapping) else NotImplemented
 
     def __ror__(self, other: Mapping[str, Any]) -> dict[str, Any]:
-        return {**other, **self}
+        return {**other, **self} if isinstance(other, Mapping) else NotImplemented
 
     def __reduce__(self):
         return ExifRow, (dict(self), ExifTable())  # without those of all the others

@@ -14,11 +14,10 @@ from ..errors import NoFaceError, PhotoError
 from ..ground.jobs import local_jobs
 from ..ground.types import Locator, Photographs
 from ..ground.warn import warn
-from .exif import CATEGORICAL_TAGS, NUMERIC_TAGS, normalise_exif, read_exif
+from .exif import read_exif
 from .exif_rows import ExifRow, ExifTable
 from .faces import (
     Face,
-    as_face,
     check_margin,
     check_side,
     crop,
@@ -31,6 +30,7 @@ from .files import Missing, name_of, opened
 from .locators import locator
 from .pixels import Picture, harmonised, open_photo, resized
 from .rows import PhotoRecord, photo_list
+from .tables import exif_table, face_table, warn_if_strangers
 
 __all__ = ["FaceCrop", "PhotoRecord", "face_crop", "open_photo", "photo_list", "read_photos"]
 
@@ -94,6 +94,13 @@ def read_photos(
     ------
     PhotoError
         For the first unreadable file, with ``on_error="raise"``.
+    TypeError, ValueError
+        For a table that is none, or holds no EXIF tags; for a box that is none, by its path.
+
+    Warns
+    -----
+    UserWarning
+        Where a table has no row of these photographs, or no value that can be used.
 
     See Also
     --------
@@ -104,11 +111,7 @@ def read_photos(
     if on_error not in ("raise", "skip"):
         raise ValueError(f"on_error={on_error!r}; use 'raise' or 'skip'.")
     photos = photo_list(paths)
-    facts = {key: normalise_exif(row) for key, row in _by_real_path(exif, "exif").items()}
-    if facts and not any(facts.values()):
-        known = ", ".join((*NUMERIC_TAGS, *CATEGORICAL_TAGS))
-        raise ValueError(f"exif= holds none of the tags; its columns must be among {known}.")
-    found = {key: as_face(face) for key, face in _by_real_path(faces, "faces").items()}
+    facts, found = exif_table(exif), face_table(faces)
     table = ExifTable()
     records = Parallel(n_jobs=local_jobs(n_jobs), require="sharedmem")(
         delayed(_read)(photo, facts, found, table, on_error == "skip") for photo in photos
@@ -118,7 +121,10 @@ def read_photos(
         names = "; ".join(str(error) for error in failed[:3])
         more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
         warn(f"{len(failed)} of {len(photos)} photographs left out: {names}{more}")
-    return [record for record in records if isinstance(record, PhotoRecord)]
+    records = [record for record in records if isinstance(record, PhotoRecord)]
+    for name, known in (("exif", facts), ("faces", found)):
+        warn_if_strangers(name, known, (record.path for record in records))
+    return records
 
 
 def face_crop(
@@ -246,22 +252,6 @@ def exif_of(photo: Any) -> dict[str, Any]:
         f"{reprlib.repr(photo)}: a path or a PhotoRecord is needed here, not "
         f"{type(photo).__name__}."
     )
-
-
-def _by_real_path(table, name):
-    """``table`` as a dict keyed by real path; {} for None."""
-    if table is None:
-        return {}
-    if hasattr(table, "to_dict") and hasattr(table, "columns"):
-        table = table.to_dict("index")
-    if not isinstance(table, Mapping):
-        raise TypeError(f"{name}= must be a mapping keyed by path, not {type(table).__name__}.")
-    try:
-        return {os.path.realpath(key): value for key, value in table.items()}
-    except TypeError:
-        raise TypeError(
-            f"{name}= must be keyed by path; for a DataFrame, set_index('path') first."
-        ) from None
 
 
 def source_and_face(photo):

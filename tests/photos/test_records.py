@@ -153,8 +153,10 @@ def test_tables_complete_and_replace(paths, monkeypatch):
         assert second.exif["FNumber"] == first.exif["FNumber"]
         assert third.face == Face.from_box(BOX)
     face = Face.from_box((0.1, 0.1, 0.4, 0.4))
+    rows["c.jpg"] = {"ExposureTime": "1/30"}
     (record,) = read_photos([PhotoRecord(paths[2], {"FNumber": 2.0}, face)], exif=rows)
-    assert (record.exif, record.face) == ({"FNumber": 2.0}, face)  # the file is not read again
+    known = {"FNumber": 2.0, "ExposureTime": 1 / 30}
+    assert (record.exif, record.face) == (known, face)  # the file is not read again
 
 
 def test_wrong_tables_are_refused_in_words(paths):
@@ -165,6 +167,26 @@ def test_wrong_tables_are_refused_in_words(paths):
         read_photos(paths, exif=pandas.DataFrame({"FNumber": [2.8]}))
     with pytest.raises(TypeError, match="keyed by path"):
         read_photos(paths, faces=[BOX])
+    with pytest.raises(ValueError, match=r"faces= of .*b\.jpg: box=.*positive area"):
+        read_photos(paths, faces={paths[0]: BOX, paths[1]: (0.2, 0.2, 0.1, 0.3)})
+    with pytest.raises(TypeError, match=r"faces= of .*b\.jpg: "):
+        read_photos(paths, faces={paths[1]: None})
+
+
+@pytest.mark.parametrize("name", ["exif", "faces"])
+def test_a_table_of_none_of_the_photographs_is_said(paths, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path / "..")  # where names alone are of other files
+    row = {"FNumber": 2.0} if name == "exif" else BOX
+    table = {Path(path).name: row for path in paths}
+    with pytest.warns(UserWarning, match=rf"{name}= has 3 rows, and none .*a\.jpg.*as they are"):
+        assert read_photos(paths, **{name: table}) == read_photos(paths)
+    assert read_photos([], **{name: table}) == []
+    read_photos(paths, **{name: table | {paths[2]: row}})  # of some: said of none
+
+
+def test_values_that_say_nothing_are_said(paths):
+    with pytest.warns(UserWarning, match=r"1 rows, and no value in them can be used: .*'N/A'"):
+        read_photos(paths, exif={paths[0]: {"Make": "N/A"}})
 
 
 def test_skip_leaves_out_what_cannot_be_read_and_says_so_once(paths, tmp_path):
