@@ -11,7 +11,7 @@ _BETWEEN = {"sklearn_blades", "sklearn", "joblib", "skorch", "torch", "contextli
 def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
     """As `warnings.warn`, of the last line before ours, scikit-learn's and its like.
 
-    >>> with warnings.catch_warnings(record=True) as said:
+    >>> with warnings.catch_warnings(record=True, action="always") as said:
     ...     warn("Few photographs.")
     >>> said[0].category
     <class 'UserWarning'>
