@@ -33,15 +33,15 @@ def exif_table(exif: Any) -> dict[str, dict[str, Any]]:
     facts = {path: normalise_exif(row) for path, row in rows.items()}
     if facts and not any(facts.values()):
         known = (*NUMERIC_TAGS, *CATEGORICAL_TAGS)
-        given = [(tag, row[tag]) for row in rows.values() for tag in known if tag in row]
-        if not given:
+        given = ((tag, row[tag]) for row in rows.values() for tag in known if tag in row)
+        tag, value = next(given, (None, None))
+        if tag is None:
             raise ValueError(
                 f"exif= holds none of the tags; its columns must be among {', '.join(known)}."
             )
-        tag, value = given[0]
         warn(
             f"exif= has {len(rows)} rows, and no value in them can be used: {tag} is "
-            f"{reprlib.repr(value)} in the first."
+            f"{reprlib.repr(value)}, say."
         )
     return facts
 

@@ -286,3 +286,10 @@ def test_a_cluster_has_no_say_in_what_is_local():
     with joblib.parallel_config(n_jobs=3):
         assert local_jobs(None) == 3
     assert local_jobs(None) == 1
+
+
+def test_of_a_crop_that_is_in_the_store_no_more_than_a_short_key_stays(photos):
+    crops = Crops(photos[:6], WHOLE, ArrayCache())
+    crops.gather(on_error="raise")
+    assert not any(isinstance(key, str) for key in crops._keys)
+    assert {sys.getsizeof(key) for key in crops._store._slots} == {48}
